@@ -1,0 +1,139 @@
+// Entropy coding: interleaved rANS with 16-bit frequencies, and a stream of plain bits beside it.
+//
+// A coder owns `lanes` states of 32 bit in [2^16, 2^32) and one stream of 16-bit words. Symbols come in runs: the i-th
+// symbol of a run belongs to lane i % lanes. Every symbol is an interval [start, start + freq) of [0, 65536); a symbol
+// with freq 65536 costs nothing and leaves its lane as it was. docs/format.md, "Entropy coding".
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "bytes.h"
+
+namespace baler {
+
+constexpr int kMaxLanes = 32;
+constexpr uint32_t kScaleBits = 16;
+constexpr uint32_t kScale = 1u << kScaleBits;
+constexpr uint32_t kRansLow = 1u << 16;
+
+// Lanes that a chunk of so many rows gets: states cost 4 bytes each, and small chunks feel it.
+inline int lanes_for(size_t rows) { return rows >= 8192 ? 32 : rows >= 2048 ? 8 : rows >= 256 ? 2 : 1; }
+
+// rANS codes backwards, so the encoder keeps the intervals and works in finish().
+class RansEncoder {
+  public:
+    explicit RansEncoder(int lanes) : lanes_(lanes) {}
+    void begin_run() { runs_.push_back(symbols_.size()); }
+    void put(uint32_t start, uint32_t freq) { symbols_.push_back(start | (freq - 1) << 16); }
+    // Room for n symbols of the current run, to be filled with start | (freq - 1) << 16.
+    uint32_t* append(size_t n) {
+        symbols_.resize(symbols_.size() + n);
+        return symbols_.data() + symbols_.size() - n;
+    }
+    static uint32_t pack(uint32_t start, uint32_t freq) { return start | (freq - 1) << 16; }
+    // lanes x u32 states, then the words; appended to `out`
+    void finish(std::vector<uint8_t>& out);
+    double bits() const;  // ideal code length of what was put, for choosing between alternatives
+
+  private:
+    int lanes_;
+    std::vector<size_t> runs_;
+    std::vector<uint32_t> symbols_;
+};
+
+class RansDecoder {
+  public:
+    RansDecoder(const uint8_t* p, size_t n, int lanes);
+    uint32_t slot(int lane) const { return state_[lane] & (kScale - 1); }
+    void advance(int lane, uint32_t start, uint32_t freq) {
+        uint32_t x = freq * (state_[lane] >> kScaleBits) + (state_[lane] & (kScale - 1)) - start;
+        if (x < kRansLow) {
+            // past the end zeros are read; finish() then finds the stream damaged
+            uint32_t w = 0;
+            if (p_ + 2 <= end_) w = static_cast<uint32_t>(p_[0]) | static_cast<uint32_t>(p_[1]) << 8;
+            else overrun_ = true;
+            p_ += 2;
+            x = x << 16 | w;
+        }
+        state_[lane] = x;
+    }
+    int lanes() const { return lanes_; }
+    // Every state is back at its start and every word was used, or the stream is damaged.
+    void finish() const;
+
+  private:
+    const uint8_t* p_;
+    const uint8_t* end_;
+    int lanes_;
+    bool overrun_ = false;
+    uint32_t state_[kMaxLanes];
+};
+
+class BitWriter {
+  public:
+    void put(uint64_t v, int n) {
+        if (n > 32) {
+            put(v & 0xffffffffu, 32);
+            v >>= 32;
+            n -= 32;
+        }
+        acc_ |= (v & ((uint64_t(1) << n) - 1)) << fill_;
+        fill_ += n;
+        while (fill_ >= 8) {
+            bytes_.push_back(static_cast<uint8_t>(acc_));
+            acc_ >>= 8;
+            fill_ -= 8;
+        }
+    }
+    std::vector<uint8_t> finish() {
+        if (fill_) bytes_.push_back(static_cast<uint8_t>(acc_));
+        acc_ = 0;
+        fill_ = 0;
+        return std::move(bytes_);
+    }
+    size_t bits() const { return bytes_.size() * 8 + static_cast<size_t>(fill_); }
+
+  private:
+    std::vector<uint8_t> bytes_;
+    uint64_t acc_ = 0;
+    int fill_ = 0;
+};
+
+class BitReader {
+  public:
+    BitReader(const uint8_t* p, size_t n) : p_(p), end_(p + n) {}
+    uint64_t get(int n) {
+        if (n > 32) {
+            uint64_t low = get(32);
+            return low | get(n - 32) << 32;
+        }
+        while (fill_ < n) {
+            if (p_ < end_) acc_ |= static_cast<uint64_t>(*p_++) << fill_;
+            else overrun_ = true;
+            fill_ += 8;
+        }
+        uint64_t v = acc_ & ((uint64_t(1) << n) - 1);
+        acc_ >>= n;
+        fill_ -= n;
+        return v;
+    }
+    // Nothing was read past the end, and what is left are less than 8 zero bits.
+    void finish() const;
+
+  private:
+    const uint8_t* p_;
+    const uint8_t* end_;
+    uint64_t acc_ = 0;
+    int fill_ = 0;
+    bool overrun_ = false;
+};
+
+// Counts -> frequencies that sum to `total`, every non-zero count at least 1. A fixed integer program (format).
+void normalise(const uint32_t* counts, size_t n, uint32_t total, uint32_t* freq);
+
+// A self-delimiting, order-0 coded run of bytes for side data (exceptions, tables): mode byte, length, payload.
+void put_bytes(ByteWriter& out, const std::vector<uint8_t>& bytes);
+std::vector<uint8_t> get_bytes(ByteReader& in, size_t limit);
+
+}  // namespace baler

@@ -1,0 +1,62 @@
+// The lattice of a column: the only place where values become integers and integers become values.
+//
+// A pure function of (dtype, bound, unit): never of the chunk, the model's network or the machine, so that encoding a
+// decoded value always gives the same index. docs/format.md, "Lattices".
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace baler {
+
+struct DType {
+    char kind;      // 'f' 'i' 'u'
+    uint32_t size;  // bytes
+};
+
+struct Bound {
+    uint32_t kind = 0;  // BALER_BOUND_*
+    double value = 0;
+};
+
+struct LogTable;  // edges and points of one octave, shared between columns
+
+class Lattice {
+  public:
+    enum class Kind : uint8_t {
+        ordinal,  // k is the rank of the value among all values of its dtype: exact
+        uniform,  // value = k * step
+        log       // value = sign * 2^e * point, N points an octave
+    };
+    Lattice() = default;
+    // unit: the data's own lattice (every value a multiple of it), 0 for none; noise: how far values lie off it
+    Lattice(DType dtype, Bound bound, double unit = 0, double noise = 0);
+
+    Kind kind() const { return kind_; }
+    double step() const { return step_; }
+    int64_t lowest() const { return lowest_; }    // indices outside [lowest, highest] do not exist
+    int64_t highest() const { return highest_; }
+
+    // x must be finite. The result is clipped to [lowest, highest].
+    int64_t index(double x) const;
+    double value(int64_t k) const;  // before the cast to dtype
+    double edge(int64_t k) const;   // lower edge of the cell of k
+
+    // Whole columns, native byte order, `stride` elements from row to row. quantise() marks in mask[] (0/1) what this
+    // lattice cannot give back inside the bound, or not idempotently (NaN, Inf, -0, far values), and returns how many;
+    // k there is left as it was.
+    size_t quantise(const void* x, size_t stride, size_t n, int64_t* k, uint8_t* mask) const;
+    void restore(const int64_t* k, size_t n, void* x, size_t stride) const;
+
+  private:
+    DType dtype_{'f', 4};
+    Bound bound_;
+    Kind kind_ = Kind::ordinal;
+    double step_ = 0;
+    int64_t lowest_ = 0, highest_ = 0;
+    std::shared_ptr<const LogTable> log_;
+};
+
+}  // namespace baler
