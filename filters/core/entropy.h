@@ -51,9 +51,12 @@ class RansDecoder {
         if (x < kRansLow) {
             // past the end zeros are read; finish() then finds the stream damaged
             uint32_t w = 0;
-            if (p_ + 2 <= end_) w = static_cast<uint32_t>(p_[0]) | static_cast<uint32_t>(p_[1]) << 8;
-            else overrun_ = true;
-            p_ += 2;
+            if (end_ - p_ >= 2) {
+                w = static_cast<uint32_t>(p_[0]) | static_cast<uint32_t>(p_[1]) << 8;
+                p_ += 2;
+            } else {
+                overrun_ = true;
+            }
             x = x << 16 | w;
         }
         state_[lane] = x;
