@@ -12,4 +12,7 @@ struct Failure {
 
 [[noreturn]] void fail(int code, const char* format, ...) __attribute__((format(printf, 2, 3)));
 
+// What baler_last_error() of this thread then says. Usable during exit, when HDF5 flushes files.
+void set_last_error(const char* text) noexcept;
+
 }  // namespace baler

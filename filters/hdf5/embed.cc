@@ -1,0 +1,68 @@
+#include "embed.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+namespace baler::h5 {
+
+namespace {
+
+// The one writable file, or -1: with several there is no telling which of them the dataset is for.
+Id only_writable(const Host& host) {
+    intptr_t n = host.H5Fget_obj_count(kAll, kFiles);
+    std::vector<Id> ids(n > 0 ? static_cast<size_t>(n) : 0);
+    if (n > 0) n = host.H5Fget_obj_ids(kAll, kFiles, ids.size(), ids.data());
+    ids.resize(n > 0 ? std::min(static_cast<size_t>(n), ids.size()) : 0);
+    Id found = -1;
+    unsigned long found_number = 0;
+    for (Id id : ids) {
+        unsigned intent = 0;
+        unsigned long number = 0;
+        if (host.H5Fget_intent(id, &intent) < 0 || host.H5Fget_fileno(id, &number) < 0) return -1;
+        if (!(intent & kReadWrite)) continue;
+        if (found >= 0 && number != found_number) return -1;
+        if (intent & kSwmrWrite) return -1;
+        found = id;
+        found_number = number;
+    }
+    return found;
+}
+
+bool write(const Host& host, Id file, const std::string& path, const baler_model* model) {
+    size_t size = 0;
+    const void* bytes = baler_model_bytes(model, &size);
+    if (host.link_create < 0 || host.u8_type < 0) return false;
+    Size n = size;
+    Handle space(host.H5Screate_simple(1, &n, nullptr), host.H5Sclose);
+    Handle links(host.H5Pcreate(host.link_create), host.H5Pclose);
+    if (space < 0 || links < 0 || host.H5Pset_create_intermediate_group(links, 1) < 0) return false;
+    Handle dataset(host.H5Dcreate2(file, path.c_str(), host.u8_type, space, links, kDefault, kDefault), host.H5Dclose);
+    return dataset >= 0 && host.H5Dwrite(dataset, host.u8_type, kDefault, kDefault, kDefault, bytes) >= 0;
+}
+
+}  // namespace
+
+bool embed_model(const Host& host, const ModelId& id, const baler_model* model, uint64_t* address, uint64_t* length) {
+    Quiet quiet(host);
+    Id file = only_writable(host);
+    if (file < 0) return false;
+    std::string path = "/.baler/models/" + hex(id);
+    std::vector<uint8_t> bytes;
+    bool altered = false;
+    if (!read_embedded(host, file, id, bytes, &altered)) {
+        const char* wanted = std::getenv("BALER_EMBED");
+        if (altered || (wanted && !std::strcmp(wanted, "0")) || !write(host, file, path, model)) return false;
+    }
+    Handle dataset(host.H5Dopen2(file, path.c_str(), kDefault), host.H5Dclose);
+    if (dataset < 0) return false;
+    Size offset = host.H5Dget_offset(dataset);
+    size_t size = 0;
+    baler_model_bytes(model, &size);
+    if (offset == ~Size(0) || offset == 0 || size > kMaxModelBytes) return false;
+    *address = offset;
+    *length = size;
+    return true;
+}
+
+}  // namespace baler::h5
