@@ -1,0 +1,323 @@
+"""The native library through ctypes: whole buffers in, whole buffers out, error codes made exceptions.
+
+The library is loaded at first use. ctypes releases the GIL during calls, and the library is thread-safe.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .bound import ErrorBound
+from .errors import (
+    BalerError,
+    BoundError,
+    CorruptDataError,
+    LibraryNotFoundError,
+    ModelInvalidError,
+    ModelNotFoundError,
+    ShapeError,
+    UnsupportedVersionError,
+)
+
+MODES = ("stored", "built-in", "model", "latent", "bytes")
+_BOUNDS = ("exact", "abs", "pw_rel", "latent")
+_MAX_NDIM = 32
+_ERRORS: dict[int, type[Exception]] = {
+    1: BalerError,
+    2: CorruptDataError,
+    3: UnsupportedVersionError,
+    4: ModelNotFoundError,
+    5: ModelInvalidError,
+    6: MemoryError,
+    7: ShapeError,
+    8: BoundError,
+}
+
+
+class _Array(ctypes.Structure):
+    _fields_ = (
+        ("kind", ctypes.c_char),
+        ("big_endian", ctypes.c_uint8),
+        ("fortran", ctypes.c_uint8),
+        ("ndim", ctypes.c_uint8),
+        ("itemsize", ctypes.c_uint32),
+        ("shape", ctypes.c_uint64 * _MAX_NDIM),
+    )
+
+
+class _Settings(ctypes.Structure):
+    _fields_ = (
+        ("model", ctypes.c_void_p),
+        ("bound_kind", ctypes.c_uint32),
+        ("stable", ctypes.c_uint32),
+        ("bound", ctypes.c_double),
+        ("latents", ctypes.c_void_p),
+        ("n_latents", ctypes.c_uint64),
+    )
+
+
+class _Frame(ctypes.Structure):
+    _fields_ = (
+        ("array", _Array),
+        ("version", ctypes.c_uint32),
+        ("mode", ctypes.c_uint32),
+        ("bound_kind", ctypes.c_uint32),
+        ("stable", ctypes.c_uint32),
+        ("bound", ctypes.c_double),
+        ("has_model", ctypes.c_uint32),
+        ("model_id", ctypes.c_uint8 * 32),
+        ("nbytes", ctypes.c_uint64),
+        ("n_exceptions", ctypes.c_uint64),
+        ("frame_bytes", ctypes.c_uint64),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a frame says about itself."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    order: str
+    version: int
+    mode: str
+    bound: ErrorBound | None  # None: the model holds the bounds
+    stable: bool
+    model_id: str | None
+    nbytes: int
+    n_exceptions: int
+    frame_bytes: int
+
+
+class NativeModel:
+    """A parsed and proved model in the library; free to be shared by threads."""
+
+    def __init__(self, data: bytes) -> None:
+        lib = library()
+        handle = ctypes.c_void_p()
+        _check(lib, lib.baler_model_open(data, len(data), ctypes.byref(handle)))
+        assert handle.value is not None
+        self.handle: int = handle.value
+        weakref.finalize(self, lib.baler_model_release, self.handle).atexit = False
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of columns (0: any) and of latents."""
+        columns, latents = ctypes.c_uint32(), ctypes.c_uint32()
+        library().baler_model_shape(self.handle, ctypes.byref(columns), ctypes.byref(latents))
+        return columns.value, latents.value
+
+    def encode_latents(self, table: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
+        """Run the encoder network alone: (rows, columns) → (rows, latents)."""
+        lib = library()
+        table = contiguous(table)
+        out = np.empty((table.shape[0] if table.ndim else 1, self.shape[1]), np.int32)
+        description = describe(table)
+        _check(lib, lib.baler_model_latents(self.handle, description, _address(table), _address(out), out.size))
+        return out
+
+
+_lock = threading.Lock()
+_library: ctypes.CDLL | None = None
+
+
+def library() -> ctypes.CDLL:
+    """Return the native library, loaded at the first call."""
+    global _library
+    if _library is None:
+        with _lock:
+            if _library is None:
+                _library = _load(library_path())
+    return _library
+
+
+def library_path() -> Path:
+    """Return where the native library lies: ``BALER_LIBRARY`` if set, else inside this package."""
+    chosen = os.environ.get("BALER_LIBRARY")
+    if chosen:
+        return Path(chosen)
+    folder = Path(__file__).parent / "plugin"
+    names = ("libh5baler.so", "libh5baler.dylib", "h5baler.dll", "libh5baler.dll")
+    return next((folder / name for name in names if (folder / name).exists()), folder / names[0])
+
+
+def version() -> str:
+    """Return the version of the native library."""
+    text: bytes = library().baler_version()
+    return text.decode()
+
+
+def last_error() -> str:
+    """Return the text of this thread's last error in the library, ``""`` without one."""
+    text: bytes = library().baler_last_error()
+    return text.decode(errors="replace")
+
+
+def describe(array: npt.NDArray[Any]) -> _Array:
+    """Describe a contiguous array to the library; anything but real numbers is bytes to it."""
+    dtype = array.dtype
+    described = _Array()
+    if array.ndim > _MAX_NDIM:
+        raise ShapeError(f"an array of {array.ndim} axes: the format allows {_MAX_NDIM}; reshape it")
+    if dtype.kind in "iu" or (dtype.kind == "f" and dtype.itemsize <= 8):
+        described.kind = dtype.kind.encode()
+        described.big_endian = dtype.itemsize > 1 and dtype.newbyteorder("=").newbyteorder(">") == dtype
+        itemsize, shape = dtype.itemsize, array.shape
+    elif 1 <= dtype.itemsize <= 65535:
+        described.kind, itemsize, shape = b"V", dtype.itemsize, array.shape
+    else:
+        described.kind, itemsize, shape = b"V", 1, (array.nbytes,)
+    described.fortran = array.flags.f_contiguous and not array.flags.c_contiguous
+    described.itemsize, described.ndim = itemsize, len(shape)
+    described.shape[: len(shape)] = shape
+    return described
+
+
+def contiguous(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the array as it is if it is contiguous in C or Fortran order, else a copy in C order."""
+    return array if array.flags.c_contiguous or array.flags.f_contiguous else np.ascontiguousarray(array)
+
+
+def encode(
+    array: npt.NDArray[Any],
+    *,
+    model: NativeModel | None = None,
+    bound: ErrorBound | None = None,
+    stable: bool = True,
+    latents: npt.NDArray[np.int32] | None = None,
+) -> bytes:
+    """Encode a contiguous array into one frame.
+
+    Parameters
+    ----------
+    array : numpy.ndarray
+        Contiguous in C or Fortran order.
+    model : NativeModel, optional
+        Its bounds hold; without it the built-in model codes under `bound`.
+    bound : ErrorBound, optional
+        ``exact`` without one.
+    stable : bool
+        Whether encoding the decoded values again must give the same values.
+    latents : numpy.ndarray of int32, optional
+        Rows × latents of an external encoder.
+    """
+    lib = library()
+    described = describe(array)
+    settings = _Settings(stable=stable)
+    if model is not None:
+        settings.model = model.handle
+    elif bound is not None:
+        settings.bound_kind, settings.bound = _BOUNDS.index(bound.kind), bound.value
+    if latents is not None:
+        latents = np.ascontiguousarray(latents, np.int32)
+        settings.latents, settings.n_latents = _address(latents), latents.size
+    out = np.empty(lib.baler_encode_bound(described), np.uint8)
+    written = ctypes.c_size_t()
+    code = lib.baler_encode(described, _address(array), settings, _address(out), out.size, ctypes.byref(written))
+    _check(lib, code)
+    return out[: written.value].tobytes()
+
+
+def frame_info(frame: npt.NDArray[np.uint8], *, verify: bool = False) -> Frame:
+    """Read the header of a frame, and with `verify` check its CRC as well."""
+    lib = library()
+    raw = _Frame()
+    _check(lib, lib.baler_frame_info(_address(frame), frame.size, verify, raw))
+    kind, size = raw.array.kind.decode(), raw.array.itemsize
+    order = ">" if raw.array.big_endian else "<"
+    dtype = np.dtype(f"{order if kind != 'V' else ''}{kind}{size}")
+    model_id = "sha256:" + bytes(raw.model_id).hex() if raw.has_model else None
+    return Frame(
+        dtype=dtype,
+        shape=tuple(raw.array.shape[: raw.array.ndim]),
+        order="F" if raw.array.fortran else "C",
+        version=raw.version,
+        mode=MODES[raw.mode],
+        bound=None if model_id else ErrorBound(_BOUNDS[raw.bound_kind], raw.bound),
+        stable=bool(raw.stable),
+        model_id=model_id,
+        nbytes=raw.nbytes,
+        n_exceptions=raw.n_exceptions,
+        frame_bytes=raw.frame_bytes,
+    )
+
+
+def decode(frame: npt.NDArray[np.uint8], out: npt.NDArray[Any], *, model: NativeModel | None = None) -> None:
+    """Decode a frame into the memory of a contiguous, writable array of exactly its size."""
+    lib = library()
+    handle = model.handle if model is not None else None
+    _check(lib, lib.baler_decode(_address(frame), frame.size, handle, _address(out), out.nbytes))
+
+
+def cache_add(model: bytes) -> None:
+    """Put a model into the library's cache, where the HDF5 filter looks first."""
+    lib = library()
+    _check(lib, lib.baler_cache_add(model, len(model), (ctypes.c_uint8 * 32)()))
+
+
+def cache_get(digest: bytes) -> bytes | None:
+    """Return the bytes of a model in the library's cache, by its sha256."""
+    lib = library()
+    handle = lib.baler_cache_get(digest)
+    if not handle:
+        return None
+    try:
+        size = ctypes.c_size_t()
+        address = lib.baler_model_bytes(handle, ctypes.byref(size))
+        return ctypes.string_at(address, size.value)
+    finally:
+        lib.baler_model_release(handle)
+
+
+def _address(array: npt.NDArray[Any]) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
+
+
+def _check(lib: ctypes.CDLL, code: int) -> None:
+    if code:
+        text = lib.baler_last_error().decode(errors="replace") or f"the native library reports error {code}"
+        raise _ERRORS.get(code, BalerError)(text)
+
+
+def _load(path: Path) -> ctypes.CDLL:
+    try:
+        lib = ctypes.CDLL(str(path))
+    except OSError as error:
+        cure = "correct BALER_LIBRARY" if os.environ.get("BALER_LIBRARY") else "reinstall baler-codec"
+        raise LibraryNotFoundError(f"cannot load the native library {path} ({error}): {cure}") from None
+    pointer, size, text = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p
+    array, frame = ctypes.POINTER(_Array), ctypes.POINTER(_Frame)
+    settings, number = ctypes.POINTER(_Settings), ctypes.POINTER(ctypes.c_uint32)
+    signatures: dict[str, tuple[Any, list[Any]]] = {
+        "baler_version": (text, []),
+        "baler_last_error": (text, []),
+        "baler_model_open": (ctypes.c_int, [text, size, ctypes.POINTER(pointer)]),
+        "baler_model_release": (None, [pointer]),
+        "baler_model_bytes": (pointer, [pointer, ctypes.POINTER(size)]),
+        "baler_model_shape": (None, [pointer, number, number]),
+        "baler_model_latents": (ctypes.c_int, [pointer, array, pointer, pointer, size]),
+        "baler_cache_add": (ctypes.c_int, [text, size, pointer]),
+        "baler_cache_get": (pointer, [text]),
+        "baler_cache_clear": (None, []),
+        "baler_encode_bound": (size, [array]),
+        "baler_encode": (ctypes.c_int, [array, pointer, settings, pointer, size, ctypes.POINTER(size)]),
+        "baler_frame_info": (ctypes.c_int, [pointer, size, ctypes.c_int, frame]),
+        "baler_decode": (ctypes.c_int, [pointer, size, pointer, pointer, size]),
+    }
+    for name, (result, arguments) in signatures.items():
+        try:
+            function = getattr(lib, name)
+        except AttributeError:
+            raise LibraryNotFoundError(f"{path} is not the native library of this release: it lacks {name}") from None
+        function.restype, function.argtypes = result, arguments
+    return lib

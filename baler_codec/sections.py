@@ -1,0 +1,103 @@
+"""The sections of a model file (docs/format.md, section 7), but for what is inside the table section."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .bound import ErrorBound
+from .errors import CorruptDataError, ModelInvalidError, UnsupportedVersionError
+
+MAGIC = b"BALERMDL"
+VERSION = 0
+MAX_BYTES = 16 << 20
+MAX_COLUMNS = 1024
+_MAX_META = 64 << 10
+_TAGS = ("META", "BNDS", "TABL")
+_KINDS = ("exact", "abs", "pw_rel", "latent")  # by their number in the file
+
+
+def split_sections(raw: bytes) -> dict[str, bytes]:
+    """Take a model file apart: tag → content, in the order of the file."""
+    if raw[:8] != MAGIC:
+        raise CorruptDataError("not a model file: it does not begin with BALERMDL")
+    if len(raw) > MAX_BYTES:
+        raise CorruptDataError(f"a model of {len(raw)} bytes: the format allows {MAX_BYTES}")
+    if len(raw) < 16:
+        raise CorruptDataError(f"the model file is cut short: {len(raw)} bytes; get it again")
+    version, count = struct.unpack_from("<II", raw, 8)
+    if version != VERSION:
+        raise UnsupportedVersionError(f"model format {version}, this release reads {VERSION}: upgrade baler-codec")
+    if count not in (2, 3):
+        raise CorruptDataError(f"the model file has {count} sections, 2 or 3 are allowed")
+    sections: dict[str, bytes] = {}
+    at = 16
+    for tag in _TAGS[:count]:
+        if len(raw) - at < 12:
+            raise CorruptDataError(f"the model file is cut short before its section {tag}: get it again")
+        found, length = struct.unpack_from("<4sQ", raw, at)
+        at += 12
+        if found != tag.encode():
+            raise CorruptDataError(f"the model file has {found!r} where its section {tag} belongs")
+        if length > len(raw) - at:
+            raise CorruptDataError(f"the model file is cut short inside its section {tag}: get it again")
+        sections[tag] = raw[at : at + length]
+        at += length
+    if at != len(raw):
+        raise CorruptDataError(f"{len(raw) - at} bytes follow the last section of the model file")
+    return sections
+
+
+def join_sections(sections: Mapping[str, bytes]) -> bytes:
+    """Build a model file from its sections, given in any order."""
+    parts = [MAGIC, struct.pack("<II", VERSION, len(sections))]
+    for tag in _TAGS:
+        if tag in sections:
+            parts += [tag.encode(), struct.pack("<Q", len(sections[tag])), sections[tag]]
+    return b"".join(parts)
+
+
+def pack_meta(meta: Mapping[str, Any]) -> bytes:
+    """Write the META section in its canonical form."""
+    raw = json.dumps(meta, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    if len(raw) > _MAX_META:
+        raise ModelInvalidError(f"the model's description takes {len(raw)} bytes, the format allows {_MAX_META}")
+    return raw
+
+
+def pack_bounds(bounds: Sequence[ErrorBound]) -> bytes:
+    """Write the BNDS section."""
+    packed = [struct.pack("<Bd", _KINDS.index(b.kind), b.value) for b in bounds]
+    return struct.pack("<I", len(bounds)) + b"".join(packed)
+
+
+def parse_bounds(raw: bytes) -> tuple[ErrorBound, ...]:
+    """Read the BNDS section."""
+    count = int.from_bytes(raw[:4], "little")
+    if len(raw) < 4 or not 1 <= count <= MAX_COLUMNS or len(raw) != 4 + 9 * count:
+        raise CorruptDataError(f"the bounds section of the model has {len(raw)} bytes for {count} bounds")
+    bounds = []
+    for kind, value in struct.iter_unpack("<Bd", raw[4:]):
+        if kind >= len(_KINDS):
+            raise CorruptDataError(f"the model holds an error bound of unknown kind {kind}")
+        if (kind in (0, 3) and value != 0) or not math.isfinite(value) or (kind in (1, 2) and value <= 0):
+            raise CorruptDataError(f"the model holds an impossible error bound: {_KINDS[kind]}={value!r}")
+        bounds.append(ErrorBound(_KINDS[kind], value))
+    return tuple(bounds)
+
+
+def parse_meta(raw: bytes) -> dict[str, Any]:
+    """Read the META section."""
+    try:
+        meta = json.loads(raw) if len(raw) <= _MAX_META else None
+    except (ValueError, RecursionError):
+        meta = None
+    if not isinstance(meta, dict):
+        raise CorruptDataError("the description section of the model is not a JSON object of at most 64 KiB")
+    columns = meta.get("columns", [])
+    if not isinstance(columns, list) or not all(isinstance(c, dict) for c in columns):
+        raise CorruptDataError("the description of the model has no proper list of columns")
+    return meta
