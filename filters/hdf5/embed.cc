@@ -3,28 +3,34 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 
 namespace baler::h5 {
 
 namespace {
 
-// The one writable file, or -1: with several there is no telling which of them the dataset is for.
+std::string file_name(const Host& host, Id id) {
+    char name[4096] = "";
+    return host.H5Fget_name(id, name, sizeof name) < 0 ? "" : name;
+}
+
+// The one writable file, or -1: with several there is no telling which of them the dataset is for. HDF5 lets nobody
+// open a file twice for writing except under the same name, so several ids of one name are one file.
 Id only_writable(const Host& host) {
     intptr_t n = host.H5Fget_obj_count(kAll, kFiles);
     std::vector<Id> ids(n > 0 ? static_cast<size_t>(n) : 0);
     if (n > 0) n = host.H5Fget_obj_ids(kAll, kFiles, ids.size(), ids.data());
     ids.resize(n > 0 ? std::min(static_cast<size_t>(n), ids.size()) : 0);
     Id found = -1;
-    unsigned long found_number = 0;
+    std::string found_name;
     for (Id id : ids) {
         unsigned intent = 0;
-        unsigned long number = 0;
-        if (host.H5Fget_intent(id, &intent) < 0 || host.H5Fget_fileno(id, &number) < 0) return -1;
+        if (host.H5Fget_intent(id, &intent) < 0 || intent & kSwmrWrite) return -1;
         if (!(intent & kReadWrite)) continue;
-        if (found >= 0 && number != found_number) return -1;
-        if (intent & kSwmrWrite) return -1;
+        std::string name = file_name(host, id);
+        if (name.empty() || (found >= 0 && name != found_name)) return -1;
         found = id;
-        found_number = number;
+        found_name = name;
     }
     return found;
 }

@@ -47,7 +47,6 @@ struct FilterClass {  // H5Z_class2_t
     X(intptr_t, H5Fget_obj_ids, (Id, unsigned, size_t, Id*))                                                           \
     X(intptr_t, H5Fget_name, (Id, char*, size_t))                                                                      \
     X(Err, H5Fget_intent, (Id, unsigned*))                                                                             \
-    X(Err, H5Fget_fileno, (Id, unsigned long*))                                                                        \
     X(Id, H5Fopen, (const char*, unsigned, Id))                                                                        \
     X(Err, H5Fclose, (Id))                                                                                             \
     X(Err, H5Lexists, (Id, const char*, Id))                                                                           \

@@ -36,7 +36,8 @@ struct Params {
     bool lossy() const { return has_model || bound_kind != BALER_BOUND_EXACT; }
     // Bytes of a chunk, 0 when not known.
     uint64_t chunk_bytes() const;
-    // The chunk as the codec sees it: as set_local described it when that gives nbytes, else plain bytes.
+    // The chunk as the codec sees it: as set_local described it, or plain bytes. Throws Failure when it described
+    // other chunks than these of nbytes.
     baler_array array(uint64_t nbytes) const;
 };
 
