@@ -1,0 +1,75 @@
+"""What ``create_dataset`` does besides: chunks that fit the model, the model in the file, attributes for people.
+
+An HDF5 filter cannot write attributes and does not know its file, so h5py's `Group.create_dataset` is wrapped. The
+filter needs none of this to read or write; ``BALER_H5PY_HOOK=0`` leaves h5py as it is.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from typing import Any
+
+import h5py  # type: ignore[import-untyped]
+import numpy as np
+
+from ..bound import is_numeric
+from ..settings import Settings
+from ._embedding import embed, filter_settings
+from ._filter import FILTER_ID
+
+_TARGET_BYTES = 1 << 20  # of a table's chunk: what HDF5 keeps in its chunk cache by default
+_MAX_COLUMNS = 1024
+
+
+def install() -> None:
+    """Wrap h5py's ``create_dataset``, once."""
+    original = h5py.Group.create_dataset
+    if os.environ.get("BALER_H5PY_HOOK") == "0" or getattr(original, "_baler", False):
+        return
+    h5py.Group.create_dataset = _wrap(original)
+
+
+def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def create_dataset(
+        self: Any, name: Any, shape: Any = None, dtype: Any = None, data: Any = None, **keywords: Any
+    ) -> Any:
+        compression = keywords.get("compression")
+        if isinstance(compression, h5py.filters.FilterRefBase):
+            ours = compression.filter_id == FILTER_ID
+        else:
+            ours = type(compression) is int and compression == FILTER_ID
+        if not ours:
+            return original(self, name, shape, dtype, data, **keywords)
+        if keywords.get("chunks") in (None, True):
+            keywords["chunks"] = _table_chunks(shape, dtype, data)
+        dataset = original(self, name, shape, dtype, data, **keywords)
+        _finish(dataset)
+        return dataset
+
+    create_dataset._baler = True  # type: ignore[attr-defined]
+    return create_dataset
+
+
+def _table_chunks(shape: Any, dtype: Any, data: Any) -> Any:
+    # h5py's guess cuts tables between columns, where a model of all columns cannot be used
+    if shape is None and data is not None:
+        shape = np.shape(data)
+    if not isinstance(shape, tuple | list) or len(shape) != 2 or not 1 <= shape[1] <= _MAX_COLUMNS:
+        return True
+    item = np.dtype(dtype if dtype is not None else getattr(data, "dtype", "f4")).itemsize
+    rows = max(_TARGET_BYTES // (max(item, 1) * int(shape[1])), 1)
+    return (min(rows, int(shape[0])) if shape[0] else rows, int(shape[1]))
+
+
+def _finish(dataset: Any) -> None:
+    settings = filter_settings(dataset)
+    if settings is None:
+        return
+    if not is_numeric(dataset.dtype):
+        settings = Settings()  # the filter keeps what is not numbers bit for bit, whatever was asked for
+    if settings.model is not None:
+        embed(dataset, settings.model)
+    dataset.attrs.update(settings.attributes())
