@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: every table at every bound, ours and the peers', JSON and Markdown into benchmarks/results."""
+"""`python -m benchmarks`: all tables at all bounds, ours and the peers'; JSON and Markdown into benchmarks/results."""
 
 from __future__ import annotations
 

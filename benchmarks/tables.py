@@ -38,7 +38,7 @@ def data_directory() -> Path | None:
 
 
 def particle_bounds(columns: list[str], units: list[float]) -> list[Bound]:
-    """HEP-like precision: 1e-3 relative on momenta, masses and energies, 1e-3 absolute on angles and area, exact counts."""
+    """HEP-like: 1e-3 relative on momenta, masses and energies, 1e-3 absolute on angles and area, exact counts."""
     bounds = []
     for name, unit in zip(columns, units, strict=True):
         if name in ("eta", "phi") or "area" in name.lower():

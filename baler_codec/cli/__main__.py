@@ -1,0 +1,5 @@
+"""`python -m baler_codec.cli`."""
+
+from . import main
+
+main()
