@@ -1,7 +1,7 @@
 // The lattice of a column: the only place where values become integers and integers become values.
 //
-// A pure function of (dtype, bound, unit): never of the chunk, the model's network or the machine, so that encoding a
-// decoded value always gives the same index. docs/format.md, "Lattices".
+// A pure function of (dtype, bound, unit, noise): never of the chunk, the model's network or the machine, so that
+// encoding a decoded value always gives the same index. docs/format.md, "Lattices".
 #pragma once
 
 #include <cstddef>
@@ -21,28 +21,31 @@ struct Bound {
     double value = 0;
 };
 
-struct LogTable;  // edges and points of one octave, shared between columns
+struct LogTable;  // cells of the octaves of a log lattice, shared between columns
+struct FarTable;  // cells of a uniform float lattice where the dtype's own spacing becomes coarse
 
 class Lattice {
   public:
     enum class Kind : uint8_t {
         ordinal,  // k is the rank of the value among all values of its dtype: exact
-        uniform,  // value = k * step
+        uniform,  // value = k * step while |k| < linear_limit(); beyond, cells of whole floats
         log       // value = sign * 2^e * point, N points an octave
     };
     Lattice() = default;
     // unit: the data's own lattice (every value a multiple of it), 0 for none; noise: how far values lie off it
     Lattice(DType dtype, Bound bound, double unit = 0, double noise = 0);
 
+    DType dtype() const { return dtype_; }
     Kind kind() const { return kind_; }
-    double step() const { return step_; }
-    int64_t lowest() const { return lowest_; }    // indices outside [lowest, highest] do not exist
+    double step() const { return step_; }                   // uniform only
+    int64_t linear_limit() const { return limit_; }         // uniform only
+    int64_t lowest() const { return lowest_; }              // indices outside [lowest, highest] do not exist
     int64_t highest() const { return highest_; }
 
     // x must be finite. The result is clipped to [lowest, highest].
     int64_t index(double x) const;
-    double value(int64_t k) const;  // before the cast to dtype
-    double edge(int64_t k) const;   // lower edge of the cell of k
+    double value(int64_t k) const;  // before the cast to dtype; k is clipped
+    double edge(int64_t k) const;   // lower edge of the cell of k; k in [lowest, highest + 1]
 
     // Whole columns, native byte order, `stride` elements from row to row. quantise() marks in mask[] (0/1) what this
     // lattice cannot give back inside the bound, or not idempotently (NaN, Inf, -0, far values), and returns how many;
@@ -51,12 +54,20 @@ class Lattice {
     void restore(const int64_t* k, size_t n, void* x, size_t stride) const;
 
   private:
+    friend struct Points;  // lattice_points.h: the scalar rules for each dtype
+    void set_uniform_float(double tolerance, double unit, double noise);
+
     DType dtype_{'f', 4};
     Bound bound_;
     Kind kind_ = Kind::ordinal;
     double step_ = 0;
+    uint64_t whole_step_ = 1;    // step of a uniform integer lattice
+    double near_ = 0;            // uniform float: |x| below is linear ...
+    uint64_t near_bits_ = 0;     // ... the same as the float's bits ...
+    int64_t limit_ = 0;          // ... and the first index beyond
     int64_t lowest_ = 0, highest_ = 0;
     std::shared_ptr<const LogTable> log_;
+    std::shared_ptr<const FarTable> far_;
 };
 
 }  // namespace baler

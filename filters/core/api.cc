@@ -1,0 +1,211 @@
+// The C interface (include/baler.h): every exception ends here.
+#include <atomic>
+#include <cstdio>
+#include <list>
+#include <map>
+#include <mutex>
+#include <new>
+
+#include "codec.h"
+#include "float_state.h"
+#include "sha256.h"
+
+struct baler_model {
+    std::shared_ptr<const baler::Model> model;
+    std::atomic<long> references{1};
+};
+
+namespace {
+
+// plain bytes: nothing to destroy when a thread ends after the library was unloaded
+thread_local char last_error[512];
+
+int report(int code, const char* text) {
+    std::snprintf(last_error, sizeof last_error, "%s", text);
+    return code;
+}
+
+template <class F>
+int guarded(F&& work) {
+    last_error[0] = 0;
+    baler::FloatState state;
+    try {
+        work();
+        return BALER_OK;
+    } catch (const baler::Failure& f) {
+        return report(f.code, f.text.c_str());
+    } catch (const std::bad_alloc&) {
+        return report(BALER_ERR_MEMORY, "out of memory");
+    } catch (const std::exception& e) {
+        return report(BALER_ERR_CORRUPT, e.what());
+    } catch (...) {
+        return report(BALER_ERR_CORRUPT, "unknown failure");
+    }
+}
+
+void want(bool there, const char* name) {
+    if (!there) baler::fail(BALER_ERR_ARGUMENT, "%s must not be NULL", name);
+}
+
+using Id = std::array<uint8_t, 32>;
+
+struct Cache {
+    std::mutex mutex;
+    std::map<Id, baler_model*> models;
+};
+
+// never destroyed: a filter may still run while the process ends
+Cache& cache() {
+    static auto* c = new Cache;
+    return *c;
+}
+
+Id id_of(const uint8_t* p) {
+    Id id;
+    std::memcpy(id.data(), p, 32);
+    return id;
+}
+
+baler_model* open_model(const void* bytes, size_t size) {
+    want(bytes != nullptr || size == 0, "bytes");
+    auto parsed = baler::parse_model(static_cast<const uint8_t*>(bytes), size);
+    auto* m = new baler_model;
+    m->model = std::move(parsed);
+    return m;
+}
+
+}  // namespace
+
+const char* baler_version(void) { return "0.1.0"; }
+
+const char* baler_last_error(void) { return last_error; }
+
+int baler_model_open(const void* bytes, size_t size, baler_model** out) {
+    return guarded([&] {
+        want(out != nullptr, "out");
+        *out = nullptr;
+        *out = open_model(bytes, size);
+    });
+}
+
+void baler_model_retain(baler_model* m) {
+    if (m) m->references.fetch_add(1, std::memory_order_relaxed);
+}
+
+void baler_model_release(baler_model* m) {
+    if (m && m->references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete m;
+}
+
+void baler_model_id(const baler_model* m, uint8_t id[32]) {
+    if (m && id) std::memcpy(id, m->model->id.data(), 32);
+}
+
+const void* baler_model_bytes(const baler_model* m, size_t* size) {
+    if (size) *size = m ? m->model->bytes.size() : 0;
+    return m ? m->model->bytes.data() : nullptr;
+}
+
+void baler_model_shape(const baler_model* m, uint32_t* columns, uint32_t* latents) {
+    if (columns) *columns = m ? m->model->n_columns() : 0;
+    if (latents) *latents = m ? m->model->n_latents() : 0;
+}
+
+int baler_model_latents(const baler_model* m, const baler_array* array, const void* data, int32_t* out, size_t n_out) {
+    return guarded([&] {
+        want(m != nullptr, "model");
+        want(array != nullptr, "array");
+        want(data != nullptr || n_out == 0, "data");
+        want(out != nullptr || n_out == 0, "out");
+        baler::latents_of(*m->model, *array, data, out, n_out);
+    });
+}
+
+int baler_cache_add(const void* bytes, size_t size, uint8_t id[32]) {
+    return guarded([&] {
+        baler_model* m = open_model(bytes, size);
+        const Id name = m->model->id;
+        if (id) std::memcpy(id, name.data(), 32);
+        std::lock_guard<std::mutex> lock(cache().mutex);
+        if (!cache().models.emplace(name, m).second) baler_model_release(m);
+    });
+}
+
+baler_model* baler_cache_get(const uint8_t id[32]) {
+    if (!id) return nullptr;
+    std::lock_guard<std::mutex> lock(cache().mutex);
+    auto it = cache().models.find(id_of(id));
+    if (it == cache().models.end()) return nullptr;
+    baler_model_retain(it->second);
+    return it->second;
+}
+
+void baler_cache_clear(void) {
+    std::lock_guard<std::mutex> lock(cache().mutex);
+    for (auto& m : cache().models) baler_model_release(m.second);
+    cache().models.clear();
+}
+
+size_t baler_encode_bound(const baler_array* array) {
+    size_t bound = 0;
+    guarded([&] {
+        want(array != nullptr, "array");
+        baler::check_array(*array, "array", BALER_ERR_ARGUMENT);
+        bound = baler::header_size(*array, true) + static_cast<size_t>(baler::byte_count(*array)) + 4;
+    });
+    return bound;
+}
+
+int baler_encode(const baler_array* array, const void* data, const baler_settings* settings, void* out, size_t capacity,
+                 size_t* written) {
+    return guarded([&] {
+        want(array != nullptr, "array");
+        want(settings != nullptr, "settings");
+        want(written != nullptr, "written");
+        want(out != nullptr || capacity == 0, "out");
+        *written = 0;
+        baler::check_array(*array, "array", BALER_ERR_ARGUMENT);
+        want(data != nullptr || baler::byte_count(*array) == 0, "data");
+        const baler::Model* model = settings->model ? settings->model->model.get() : nullptr;
+        const auto frame = baler::encode(*array, data, *settings, model);
+        if (frame.size() > capacity)
+            baler::fail(BALER_ERR_BUFFER, "the frame takes %zu bytes, the output buffer has %zu (see baler_encode_bound)",
+                        frame.size(), capacity);
+        std::memcpy(out, frame.data(), frame.size());
+        *written = frame.size();
+    });
+}
+
+int baler_frame_info(const void* frame, size_t size, int verify, baler_frame* out) {
+    return guarded([&] {
+        want(frame != nullptr || size == 0, "frame");
+        want(out != nullptr, "out");
+        const uint8_t* payload;
+        const auto h = baler::read_frame(static_cast<const uint8_t*>(frame), size, verify != 0, &payload);
+        baler_frame f{};
+        f.array = h.array;
+        f.version = 0;
+        f.mode = h.mode;
+        f.bound_kind = h.bound.kind;
+        f.stable = h.stable;
+        f.bound = h.bound.value;
+        f.has_model = h.has_model;
+        std::memcpy(f.model_id, h.model_id.data(), 32);
+        f.nbytes = baler::byte_count(h.array);
+        f.n_exceptions = h.n_exceptions;
+        f.frame_bytes = size;
+        *out = f;
+    });
+}
+
+int baler_decode(const void* frame, size_t size, const baler_model* model, void* out, size_t out_size) {
+    return guarded([&] {
+        want(frame != nullptr || size == 0, "frame");
+        want(out != nullptr || out_size == 0, "out");
+        baler::decode(static_cast<const uint8_t*>(frame), size, model ? model->model.get() : nullptr, out, out_size);
+    });
+}
+
+void baler_sha256(const void* bytes, size_t size, uint8_t digest[32]) {
+    const auto d = baler::sha256(static_cast<const uint8_t*>(bytes), size);
+    std::memcpy(digest, d.data(), 32);
+}

@@ -1,0 +1,211 @@
+#include "codec.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "coders.h"
+#include "split.h"
+
+namespace baler {
+namespace {
+
+std::string id_text(const std::array<uint8_t, 32>& id) {
+    std::string s = "sha256:";
+    for (uint8_t b : id) {
+        s += "0123456789abcdef"[b >> 4];
+        s += "0123456789abcdef"[b & 15];
+    }
+    return s;
+}
+
+void check_bound(const Bound& b) {
+    if (b.kind == BALER_BOUND_EXACT) return;
+    if (b.kind == BALER_BOUND_LATENT) fail(BALER_ERR_ARGUMENT, "bound \"latent\" needs a model with an autoencoder");
+    if (b.kind != BALER_BOUND_ABS && b.kind != BALER_BOUND_PW_REL) fail(BALER_ERR_ARGUMENT, "unknown kind of bound %u", b.kind);
+    if (!(b.value >= 0) || !std::isfinite(b.value)) fail(BALER_ERR_ARGUMENT, "a bound must be finite and not negative, not %g", b.value);
+    if (b.kind == BALER_BOUND_PW_REL && b.value >= 1) fail(BALER_ERR_ARGUMENT, "a relative bound must be below 1, not %g", b.value);
+}
+
+// A model is for tables of its columns; one without columns is for anything.
+bool model_fits(const Model& model, const Layout& layout) {
+    return model.n_columns() == 0 ? !model.latent_only() : layout.is_table && model.n_columns() == layout.columns;
+}
+
+// The bound of a chunk that the model does not fit: the one bound of all its columns, or none.
+Bound common_bound(const Model& model) {
+    for (const Bound& b : model.bounds)
+        if (b.kind != model.bounds[0].kind || b.value != model.bounds[0].value) return Bound{};
+    return model.bounds.empty() || model.latent_only() ? Bound{} : model.bounds[0];
+}
+
+std::vector<Lattice> lattices_for(const baler_array& array, const Layout& layout, const Bound& bound, const Model* model) {
+    const DType dtype = dtype_of(array);
+    if (!model) return std::vector<Lattice>(layout.columns, Lattice(dtype, bound));
+    if (model->n_columns() == 0) return std::vector<Lattice>(layout.columns, model->lattice(dtype, 0));
+    std::vector<Lattice> lattices;
+    for (size_t c = 0; c < layout.columns; c++) lattices.push_back(model->lattice(dtype, c));
+    return lattices;
+}
+
+// The candidates so far, of which the smallest is kept (the first among equals).
+struct Best {
+    Header header;
+    std::vector<uint8_t> payload;
+    size_t size;  // of header and payload
+};
+
+void offer(Best& best, Header header, std::vector<uint8_t>&& payload) {
+    const size_t size = header_size(header.array, header.has_model) + payload.size();
+    if (size >= best.size) return;
+    header.payload = payload.size();
+    best = Best{header, std::move(payload), size};
+}
+
+void encode_numbers(const baler_array& array, const Layout& layout, const void* data, const baler_settings& settings,
+                    const Model* model, Header header, Best& best) {
+    std::vector<uint8_t> copy;
+    const void* native = native_values(array, data, copy);
+    if (model && model->latent_only()) {
+        ByteWriter out;
+        latent_encode(*model, split_doubles(layout, dtype_of(array), native), settings.latents, out);
+        header.mode = BALER_MODE_LATENT;
+        header.stable = false;
+        offer(best, header, std::move(out.bytes));
+        return;
+    }
+    std::vector<ColumnExceptions> exceptions;
+    Table table = split(layout, lattices_for(array, layout, header.bound, model), array.itemsize, native, &exceptions);
+    ByteWriter section;
+    write_exceptions(exceptions, array.itemsize, section);
+    Header coded = header;
+    for (const auto& e : exceptions) coded.n_exceptions += e.count;
+
+    if (model && model->table) {
+        ByteWriter out = section;
+        model_encode(*model, table, settings.latents, out);
+        coded.mode = BALER_MODE_MODEL;
+        offer(best, coded, std::move(out.bytes));
+    }
+    {
+        ByteWriter out = section;
+        builtin_encode(table, out);
+        coded.mode = BALER_MODE_BUILTIN;
+        offer(best, coded, std::move(out.bytes));
+    }
+    {
+        // the memory image of the values after the lattice, so that a chunk read back gives the same bytes
+        std::vector<uint8_t> image(static_cast<size_t>(byte_count(array)));
+        join(layout, table, exceptions, array.itemsize, image.data());
+        swap_to_array(array, image.data());
+        ByteWriter out;
+        bytes_encode(image.data(), image.size(), array.itemsize, out);
+        header.mode = BALER_MODE_BYTES;
+        offer(best, header, std::move(out.bytes));
+    }
+}
+
+}  // namespace
+
+std::vector<uint8_t> encode(const baler_array& array, const void* data, const baler_settings& settings,
+                            const Model* model) {
+    check_array(array, "array", BALER_ERR_ARGUMENT);
+    Header header;
+    header.array = array;
+    std::fill(header.array.shape + array.ndim, header.array.shape + BALER_MAX_NDIM, uint64_t(0));
+    const Layout layout(array);
+    if (!model) {
+        header.bound = Bound{settings.bound_kind, settings.bound};
+        check_bound(header.bound);
+    } else if (array.kind == 'V' || !model_fits(*model, layout)) {
+        header.bound = array.kind == 'V' ? Bound{} : common_bound(*model);
+        model = nullptr;
+    }
+    if (array.kind == 'V' || header.bound.kind == BALER_BOUND_EXACT || header.bound.value == 0) header.bound = Bound{};
+    if (model) {
+        header.has_model = true;
+        header.model_id = model->id;
+        const uint64_t wanted = static_cast<uint64_t>(layout.rows) * model->n_latents();
+        if (settings.latents && settings.n_latents != wanted)
+            fail(BALER_ERR_ARGUMENT, "%llu latents given, this chunk and model need %llu",
+                 static_cast<unsigned long long>(settings.n_latents), static_cast<unsigned long long>(wanted));
+    }
+    const auto* bytes = static_cast<const uint8_t*>(data);
+    const auto n = static_cast<size_t>(byte_count(array));
+    Best best{header, {}, header_size(array, header.has_model) + n};
+    if (n && array.kind == 'V') {
+        ByteWriter out;
+        bytes_encode(bytes, n, array.itemsize, out);
+        header.mode = BALER_MODE_BYTES;
+        offer(best, header, std::move(out.bytes));
+    } else if (n) {
+        encode_numbers(array, layout, data, settings, model, header, best);
+    }
+    if (best.header.mode == BALER_MODE_STORED) return write_frame(best.header, bytes, n);
+    return write_frame(best.header, best.payload.data(), best.payload.size());
+}
+
+void decode(const uint8_t* frame, size_t size, const Model* model, void* out, size_t out_size) {
+    const uint8_t* payload;
+    const Header header = read_frame(frame, size, true, &payload);
+    const baler_array& array = header.array;
+    if (byte_count(array) != out_size)
+        fail(BALER_ERR_BUFFER, "the frame holds %llu bytes, the output buffer has %zu",
+             static_cast<unsigned long long>(byte_count(array)), out_size);
+    ByteReader in(payload, static_cast<size_t>(header.payload), "frame");
+    if (header.mode == BALER_MODE_STORED) {
+        if (in.left() != out_size) in.damaged("stored values of another size than the shape's");
+        if (out_size) std::memcpy(out, in.raw(out_size), out_size);
+        return;
+    }
+    if (header.mode == BALER_MODE_BYTES) {
+        bytes_decode(in, static_cast<uint8_t*>(out), out_size, array.itemsize);
+        in.finish();
+        return;
+    }
+    const Layout layout(array);
+    if (!header.has_model) {
+        model = nullptr;
+    } else {
+        if (!model) fail(BALER_ERR_MODEL_MISSING, "the frame needs model %s", id_text(header.model_id).c_str());
+        if (model->id != header.model_id)
+            fail(BALER_ERR_MODEL_MISSING, "the frame needs model %s, but was given %s", id_text(header.model_id).c_str(),
+                 id_text(model->id).c_str());
+        if (!model_fits(*model, layout)) in.damaged("its shape does not fit its model");
+    }
+    if (header.mode == BALER_MODE_LATENT) {
+        if (!model->latent_only()) in.damaged("latent-only, but its model is not");
+        std::vector<std::vector<double>> columns(layout.columns, std::vector<double>(layout.rows));
+        latent_decode(*model, layout.rows, columns, in);
+        in.finish();
+        join_doubles(layout, dtype_of(array), columns, out);
+        swap_to_array(array, out);
+        return;
+    }
+    if (model && (model->latent_only() || (header.mode == BALER_MODE_MODEL && !model->table)))
+        in.damaged("its mode does not fit its model");
+    Table table = make_table(layout, lattices_for(array, layout, header.bound, model));
+    const auto exceptions = read_exceptions(table, array.itemsize, in);
+    uint64_t count = 0;
+    for (const auto& e : exceptions) count += e.count;
+    if (count != header.n_exceptions) in.damaged("the number of exceptions is not the header's");
+    if (header.mode == BALER_MODE_MODEL) model_decode(*model, table, in);
+    else builtin_decode(table, in);
+    in.finish();
+    join(layout, table, exceptions, array.itemsize, out);
+    swap_to_array(array, out);
+}
+
+void latents_of(const Model& model, const baler_array& array, const void* data, int32_t* out, size_t n_out) {
+    check_array(array, "array", BALER_ERR_ARGUMENT);
+    const Layout layout(array);
+    if (model.n_latents() == 0) fail(BALER_ERR_ARGUMENT, "this model has no autoencoder");
+    if (array.kind == 'V' || !model_fits(model, layout))
+        fail(BALER_ERR_ARGUMENT, "the model is for tables of %u columns", model.n_columns());
+    if (n_out != layout.rows * model.n_latents())
+        fail(BALER_ERR_BUFFER, "%zu latents wanted, %zu rows give %zu", n_out, layout.rows, layout.rows * model.n_latents());
+    std::vector<uint8_t> copy;
+    const void* native = native_values(array, data, copy);
+    encoder_latents(model, split_doubles(layout, dtype_of(array), native), out);
+}
+
+}  // namespace baler

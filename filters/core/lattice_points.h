@@ -1,0 +1,140 @@
+// The scalar rules of docs/format.md section 2, one dtype at a time: a value's index, an index's value.
+#pragma once
+
+#include <algorithm>
+
+#include "far_table.h"
+#include "lattice.h"
+#include "log_table.h"
+#include "scalar.h"
+
+namespace baler {
+
+using int128 = __int128;
+
+struct Points {
+    static constexpr double kRound = 6755399441055744.0;  // 1.5 * 2^52: adding it rounds |x| < 2^51 to an integer
+
+    static double rint(double x) { return x + kRound - kRound; }
+
+    // Index of a finite x, -0 and subnormals of a log lattice excepted; false: x is not on the lattice.
+    template <class T>
+    static bool place(const Lattice& l, T x, int64_t& k) {
+        if constexpr (is_float<T>) {
+            const uint64_t b = bits_of(x), m = b & ~kSignBit<T>;
+            const bool negative = (b & kSignBit<T>) != 0;
+            int64_t j;
+            switch (l.kind_) {
+                case Lattice::Kind::ordinal:
+                    j = static_cast<int64_t>(m);
+                    break;
+                case Lattice::Kind::uniform:
+                    if (m < l.near_bits_) j = std::min(static_cast<int64_t>(rint(magnitude_value<T>(m) / l.step_)), l.limit_);
+                    else j = l.far_->index(m);
+                    break;
+                default:
+                    if (!place_log<T>(*l.log_, m, j)) return false;
+            }
+            k = negative ? -j : j;
+            return true;
+        } else {
+            if (l.kind_ == Lattice::Kind::ordinal) {
+                if (std::is_same<T, uint64_t>::value && x > static_cast<T>(INT64_MAX)) return false;
+                k = static_cast<int64_t>(x);
+            } else if (l.kind_ == Lattice::Kind::uniform) {
+                k = place_whole(l.whole_step_, x);
+            } else {
+                const bool negative = x < 0;
+                uint64_t m = magnitude(x);
+                int64_t j = 0;
+                if (m) {
+                    int e = 63 - __builtin_clzll(m);
+                    auto s = static_cast<size_t>(e);
+                    j = static_cast<int64_t>(1 + l.log_->first[s] + l.log_->octaves[s].cell(m ^ uint64_t(1) << e));
+                }
+                k = negative ? -j : j;
+            }
+            return true;
+        }
+    }
+
+    // Value of k in [lowest, highest].
+    template <class T>
+    static T point(const Lattice& l, int64_t k) {
+        const uint64_t j = k < 0 ? ~static_cast<uint64_t>(k) + 1 : static_cast<uint64_t>(k);
+        if constexpr (is_float<T>) {
+            uint64_t m = 0;
+            switch (l.kind_) {
+                case Lattice::Kind::ordinal: m = j; break;
+                case Lattice::Kind::uniform:
+                    if (static_cast<int64_t>(j) < l.limit_) return round_to<T>(static_cast<double>(k) * l.step_);
+                    m = l.far_->centre(static_cast<int64_t>(j));
+                    break;
+                default: m = log_magnitude<T>(*l.log_, j, true);
+            }
+            return from_bits<T>(m | (k < 0 ? kSignBit<T> : 0));
+        } else {
+            if (l.kind_ == Lattice::Kind::ordinal) return static_cast<T>(k);
+            if (l.kind_ == Lattice::Kind::uniform) {
+                int128 v = static_cast<int128>(k) * static_cast<int128>(l.whole_step_);
+                return saturate<T>(v);
+            }
+            if (j == 0) return 0;
+            auto m = static_cast<int128>(whole_magnitude(*l.log_, j, true));
+            return saturate<T>(k < 0 ? -m : m);
+        }
+    }
+
+    template <class T>
+    static bool place_log(const LogTable& t, uint64_t m, int64_t& j) {
+        constexpr int p = Float<T>::p;
+        if (m >> p) {
+            uint64_t octave = (m >> p) - 1;
+            j = static_cast<int64_t>(1 + t.subnormals + octave * t.octaves[0].cells +
+                                     t.octaves[0].cell(m & ((uint64_t(1) << p) - 1)));
+            return true;
+        }
+        j = static_cast<int64_t>(m);
+        return m <= t.subnormals;
+    }
+    // Magnitude of the centre or the start of cell j of a float's log lattice.
+    template <class T>
+    static uint64_t log_magnitude(const LogTable& t, uint64_t j, bool centre) {
+        if (j <= t.subnormals) return j;
+        j -= 1 + t.subnormals;
+        uint64_t octave = j / t.octaves[0].cells, c = j % t.octaves[0].cells;
+        return ((octave + 1) << Float<T>::p) + (centre ? t.octaves[0].centre_of(c) : t.octaves[0].start_of(c));
+    }
+    // The same for integers; j from 1.
+    static uint64_t whole_magnitude(const LogTable& t, uint64_t j, bool centre) {
+        j--;
+        auto e = static_cast<size_t>(std::upper_bound(t.first.begin() + 1, t.first.end(), j) - (t.first.begin() + 1));
+        uint64_t c = j - t.first[e];
+        return (uint64_t(1) << e) + (centre ? t.octaves[e].centre_of(c) : t.octaves[e].start_of(c));
+    }
+    // The nearest multiple of an odd step: floor((x + step / 2) / step).
+    template <class T>
+    static int64_t place_whole(uint64_t step, T x) {
+        if (sizeof(T) < 8 && step < uint64_t(1) << 62) return nearest<int64_t>(static_cast<int64_t>(x), static_cast<int64_t>(step));
+        return nearest<int128>(static_cast<int128>(x), static_cast<int128>(step));
+    }
+    template <class W>
+    static int64_t nearest(W x, W step) {
+        const W half = step / 2;
+        return static_cast<int64_t>(x < 0 ? -((half - x) / step) : (x + half) / step);
+    }
+    template <class T>
+    static T saturate(int128 v) {
+        if (v < static_cast<int128>(std::numeric_limits<T>::min())) return std::numeric_limits<T>::min();
+        if (v > static_cast<int128>(std::numeric_limits<T>::max())) return std::numeric_limits<T>::max();
+        return static_cast<T>(v);
+    }
+    template <class T>
+    static uint64_t magnitude(T x) {
+        auto u = static_cast<uint64_t>(static_cast<int64_t>(x));
+        if (std::is_unsigned<T>::value) u = static_cast<uint64_t>(x);
+        return x < 0 ? ~u + 1 : u;
+    }
+};
+
+}  // namespace baler

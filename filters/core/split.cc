@@ -1,0 +1,166 @@
+#include "split.h"
+
+#include <algorithm>
+
+#include "lattice_points.h"
+
+namespace baler {
+namespace {
+
+constexpr size_t kRowsAtOnce = 4096;  // a block of rows stays in the cache while its columns are gone through
+
+constexpr bool host_is_big_endian() { return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__; }
+
+void swap_items(uint8_t* p, size_t n, size_t itemsize) {
+    for (size_t i = 0; i < n; i++, p += itemsize) std::reverse(p, p + itemsize);
+}
+
+uint64_t load_item(const uint8_t* p, uint32_t itemsize) {
+    switch (itemsize) {
+        case 1: return *p;
+        case 2: { uint16_t v; std::memcpy(&v, p, 2); return v; }
+        case 4: { uint32_t v; std::memcpy(&v, p, 4); return v; }
+        default: { uint64_t v; std::memcpy(&v, p, 8); return v; }
+    }
+}
+
+void store_item(uint8_t* p, uint64_t item, uint32_t itemsize) {
+    switch (itemsize) {
+        case 1: *p = static_cast<uint8_t>(item); break;
+        case 2: { auto v = static_cast<uint16_t>(item); std::memcpy(p, &v, 2); break; }
+        case 4: { auto v = static_cast<uint32_t>(item); std::memcpy(p, &v, 4); break; }
+        default: std::memcpy(p, &item, 8);
+    }
+}
+
+}  // namespace
+
+Layout::Layout(const baler_array& a) {
+    const bool narrow = a.ndim == 2 && a.shape[1] <= kMaxTableColumns;
+    if (narrow || a.ndim == 1) {
+        is_table = true;
+        rows = static_cast<size_t>(a.shape[0]);
+        columns = narrow ? static_cast<size_t>(a.shape[1]) : 1;
+        row_stride = a.fortran ? 1 : columns;
+        column_stride = a.fortran ? rows : 1;
+        shape = {rows, columns};
+        return;
+    }
+    rows = 1;
+    for (int i = 0; i < a.ndim; i++) rows *= static_cast<size_t>(a.shape[i]);
+    shape.assign(a.shape, a.shape + a.ndim);
+    if (a.fortran) std::reverse(shape.begin(), shape.end());
+}
+
+DType dtype_of(const baler_array& a) { return DType{a.kind, a.itemsize}; }
+
+const void* native_values(const baler_array& a, const void* data, std::vector<uint8_t>& copy) {
+    if (a.itemsize == 1 || a.kind == 'V' || (a.big_endian != 0) == host_is_big_endian()) return data;
+    Layout layout(a);
+    const size_t n = layout.rows * layout.columns;
+    const auto* p = static_cast<const uint8_t*>(data);
+    copy.assign(p, p + n * a.itemsize);
+    swap_items(copy.data(), n, a.itemsize);
+    return copy.data();
+}
+
+void swap_to_array(const baler_array& a, void* data) {
+    if (a.itemsize == 1 || a.kind == 'V' || (a.big_endian != 0) == host_is_big_endian()) return;
+    Layout layout(a);
+    swap_items(static_cast<uint8_t*>(data), layout.rows * layout.columns, a.itemsize);
+}
+
+Table make_table(const Layout& layout, const std::vector<Lattice>& lattices) {
+    Table t;
+    t.rows = layout.rows;
+    t.shape = layout.shape;
+    t.columns.resize(layout.columns);
+    for (size_t c = 0; c < layout.columns; c++) {
+        t.columns[c].lattice = lattices[c];
+        t.columns[c].k.resize(layout.rows);
+    }
+    return t;
+}
+
+Table split(const Layout& layout, const std::vector<Lattice>& lattices, uint32_t itemsize, const void* data,
+            std::vector<ColumnExceptions>* exceptions) {
+    Table t = make_table(layout, lattices);
+    const auto* bytes = static_cast<const uint8_t*>(data);
+    struct Found {
+        std::vector<uint64_t> rows, items;
+    };
+    std::vector<Found> found(layout.columns);
+    uint8_t mask[kRowsAtOnce];
+    for (size_t at = 0; at < layout.rows; at += kRowsAtOnce) {
+        const size_t n = std::min(kRowsAtOnce, layout.rows - at);
+        for (size_t c = 0; c < layout.columns; c++) {
+            Column& column = t.columns[c];
+            const uint8_t* x = bytes + (at * layout.row_stride + c * layout.column_stride) * itemsize;
+            int64_t* k = column.k.data() + at;
+            if (!column.lattice.quantise(x, layout.row_stride, n, k, mask)) continue;
+            if (column.mask.empty()) column.mask.assign(layout.rows, 0);
+            for (size_t i = 0; i < n; i++) {
+                if (!mask[i]) continue;
+                column.mask[at + i] = 1;
+                k[i] = at + i ? column.k[at + i - 1] : 0;
+                found[c].rows.push_back(at + i);
+                found[c].items.push_back(load_item(x + i * layout.row_stride * itemsize, itemsize));
+            }
+        }
+    }
+    for (const Found& f : found) exceptions->push_back(collect(f.rows, f.items));
+    return t;
+}
+
+void join(const Layout& layout, const Table& table, const std::vector<ColumnExceptions>& exceptions, uint32_t itemsize,
+          void* data) {
+    auto* bytes = static_cast<uint8_t*>(data);
+    for (size_t at = 0; at < layout.rows; at += kRowsAtOnce) {
+        const size_t n = std::min(kRowsAtOnce, layout.rows - at);
+        for (size_t c = 0; c < layout.columns; c++) {
+            uint8_t* x = bytes + (at * layout.row_stride + c * layout.column_stride) * itemsize;
+            table.columns[c].lattice.restore(table.columns[c].k.data() + at, n, x, layout.row_stride);
+        }
+    }
+    for (size_t c = 0; c < exceptions.size(); c++) {
+        const ColumnExceptions& e = exceptions[c];
+        uint8_t* x = bytes + c * layout.column_stride * itemsize;
+        size_t literal = 0;
+        for (const auto& r : e.runs)
+            for (uint64_t row = r.begin; row < r.begin + r.length; row++) {
+                const uint64_t item = r.item == kLiteral ? e.literals[literal++] : e.dictionary[r.item];
+                store_item(x + static_cast<size_t>(row) * layout.row_stride * itemsize, item, itemsize);
+            }
+    }
+}
+
+std::vector<std::vector<double>> split_doubles(const Layout& layout, DType dtype, const void* data) {
+    std::vector<std::vector<double>> columns(layout.columns, std::vector<double>(layout.rows));
+    with_dtype(dtype.kind, dtype.size, [&](auto zero) {
+        using T = decltype(zero);
+        const T* x = static_cast<const T*>(data);
+        for (size_t c = 0; c < layout.columns; c++)
+            for (size_t r = 0; r < layout.rows; r++) {
+                const T v = x[r * layout.row_stride + c * layout.column_stride];
+                double d;
+                if constexpr (is_float<T>) d = to_double(v);
+                else d = static_cast<double>(v);
+                columns[c][r] = std::isfinite(d) ? d : 0;
+            }
+        return 0;
+    });
+    return columns;
+}
+
+void join_doubles(const Layout& layout, DType dtype, const std::vector<std::vector<double>>& columns, void* data) {
+    with_dtype(dtype.kind, dtype.size, [&](auto zero) {
+        using T = decltype(zero);
+        T* x = static_cast<T*>(data);
+        for (size_t c = 0; c < layout.columns; c++)
+            for (size_t r = 0; r < layout.rows; r++)
+                x[r * layout.row_stride + c * layout.column_stride] = nearest_value<T>(columns[c][r]);
+        return 0;
+    });
+}
+
+}  // namespace baler

@@ -1,0 +1,43 @@
+// Between a chunk in memory and a Table of lattice indices. docs/format.md, "Table view".
+#pragma once
+
+#include <vector>
+
+#include "baler.h"
+#include "exceptions.h"
+#include "table.h"
+
+namespace baler {
+
+constexpr uint64_t kMaxTableColumns = 1024;
+
+// How a chunk is looked at: as a table, or as one column of all values in memory order.
+struct Layout {
+    bool is_table = false;
+    size_t rows = 0, columns = 1;
+    size_t row_stride = 1, column_stride = 1;  // in values
+    std::vector<uint64_t> shape;               // memory order, or {rows, columns}
+
+    explicit Layout(const baler_array& array);
+};
+
+DType dtype_of(const baler_array& array);
+
+// Values in native byte order: the caller's own memory where it is so already, else `copy`.
+const void* native_values(const baler_array& array, const void* data, std::vector<uint8_t>& copy);
+// Turns native values into the array's byte order, in place.
+void swap_to_array(const baler_array& array, void* data);
+
+// An empty table of the layout with its lattices: what a coder decodes into.
+Table make_table(const Layout& layout, const std::vector<Lattice>& lattices);
+// data: native byte order.
+Table split(const Layout& layout, const std::vector<Lattice>& lattices, uint32_t itemsize, const void* data,
+            std::vector<ColumnExceptions>* exceptions);
+void join(const Layout& layout, const Table& table, const std::vector<ColumnExceptions>& exceptions, uint32_t itemsize,
+          void* data);
+
+// For latent-only coding: every column as doubles (0 where the value is not finite), and back with rounding.
+std::vector<std::vector<double>> split_doubles(const Layout& layout, DType dtype, const void* data);
+void join_doubles(const Layout& layout, DType dtype, const std::vector<std::vector<double>>& columns, void* data);
+
+}  // namespace baler
