@@ -1,0 +1,21 @@
+"""Educational decoder: numpy alone, written from docs/format.md, laid out in its order. Clear over fast.
+
+Not shipped. It exists so that the specification is read twice: where this and the native library disagree, the text
+decides.
+"""
+
+from .frame import Frame, decode, read_frame
+from .model_file import Model, read_model
+from .reader import CorruptDataError, ModelInvalidError, ModelNotFoundError, UnsupportedVersionError
+
+__all__ = [
+    "CorruptDataError",
+    "Frame",
+    "Model",
+    "ModelInvalidError",
+    "ModelNotFoundError",
+    "UnsupportedVersionError",
+    "decode",
+    "read_frame",
+    "read_model",
+]
