@@ -43,3 +43,5 @@ def __dir__() -> list[str]:
 
 
 __all__ += ["__version__"]
+
+_plugin_path.register_if_loaded()

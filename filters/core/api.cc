@@ -18,7 +18,7 @@ struct baler_model {
 namespace {
 
 // plain bytes: nothing to destroy when a thread ends after the library was unloaded
-thread_local char last_error[512];
+thread_local char last_error[4096];
 
 int report(int code, const char* text) {
     std::snprintf(last_error, sizeof last_error, "%s", text);
@@ -75,6 +75,8 @@ baler_model* open_model(const void* bytes, size_t size) {
 }
 
 }  // namespace
+
+void baler::set_last_error(const char* text) noexcept { std::snprintf(last_error, sizeof last_error, "%s", text); }
 
 const char* baler_version(void) { return "0.1.0"; }
 

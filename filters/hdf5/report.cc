@@ -8,10 +8,6 @@
 
 #include "failure.h"
 
-namespace baler {
-__attribute__((weak)) void set_last_error(const char* text) noexcept;
-}
-
 namespace baler::h5 {
 
 namespace {
@@ -32,7 +28,7 @@ void print_once(const std::string& text) {
 }  // namespace
 
 void report(const Host& host, const std::string& text) noexcept {
-    if (set_last_error) set_last_error(text.c_str());
+    set_last_error(text.c_str());
     try {
         if (host.H5Epush2 && host.error_class >= 0) {
             host.H5Epush2(kDefault, "baler", "filter", 0, host.error_class, host.error_pipeline, host.error_cantfilter,
