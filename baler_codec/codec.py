@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numcodecs.abc import Codec  # type: ignore[import-untyped]
 from numcodecs.compat import ensure_contiguous_ndarray, ensure_ndarray  # type: ignore[import-untyped]
+from numcodecs.registry import register_codec  # type: ignore[import-untyped]
 
 from . import native, registry, settings
 from .bound import ErrorBound
@@ -280,3 +281,6 @@ def _decode_into(frame: npt.NDArray[np.uint8], info: native.Frame, model: native
         array = array if swapped else array.reshape(-1, order="A").view(target.dtype)
         np.copyto(target, array.reshape(target.shape, order="F" if info.order == "F" else "C"))
     return out
+
+
+register_codec(Baler)  # for programs that run from a source tree, where no entry point says so

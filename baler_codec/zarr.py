@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 from zarr.abc.codec import ArrayBytesCodec
+from zarr.registry import register_codec
 
 from . import registry
 from .bound import ErrorBound, is_numeric
@@ -300,3 +301,6 @@ def _require_bound(bounds: tuple[ErrorBound, ...], original: npt.NDArray[Any], d
                 f'{broken.size} values came back outside "{bound}" (column {column}, first at {broken[0]}): '
                 "this is a bug of baler-codec, please report it"
             )
+
+
+register_codec(Baler.codec_id, BalerCodec)  # for programs that run from a source tree, where no entry point says so
