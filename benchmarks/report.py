@@ -34,6 +34,10 @@ def best_peer(methods: dict[str, dict[str, Any]]) -> tuple[str, float]:
     return name, ratios[name]
 
 
+def _speed(result: dict[str, Any]) -> str:
+    return f"{result['encode_mb_s']:.0f} / {result['decode_mb_s']:.0f}" if "encode_mb_s" in result else ""
+
+
 def markdown(tables: dict[str, dict[str, Any]]) -> str:
     """One Markdown table per data set: methods down, bounds across, the best peer named, ours over it."""
     lines: list[str] = []
@@ -56,6 +60,10 @@ def markdown(tables: dict[str, dict[str, Any]]) -> str:
                         text = f"**{text}** (x{result['ratio'] / best_peer(entry['bounds'][b])[1]:.2f})"
                     cells.append(text)
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
+        speeds = [n for n in names if any("encode_mb_s" in entry["bounds"][b].get(n, {}) for b in bounds)]
+        for name in speeds:
+            cells = [_speed(entry["bounds"][b].get(name, {})) for b in bounds]
+            lines.append(f"| *{name}, encode / decode MB/s, one core* | " + " | ".join(cells) + " |")
         lines.append("| *best peer* | " + " | ".join(best_peer(entry["bounds"][b])[0] for b in bounds) + " |")
         failed = {n: r["failed"] for b in bounds for n, r in entry["bounds"][b].items() if "failed" in r}
         lines += ["", *(f"- no figure for {n}: {why}" for n, why in failed.items()), ""]
