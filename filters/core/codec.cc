@@ -41,18 +41,25 @@ Bound common_bound(const Model& model) {
 std::vector<Lattice> lattices_for(const baler_array& array, const Layout& layout, const Bound& bound, const Model* model) {
     const DType dtype = dtype_of(array);
     if (!model) return std::vector<Lattice>(layout.columns, Lattice(dtype, bound));
+    if (!model_fits(*model, layout)) return std::vector<Lattice>(layout.columns, Lattice(dtype, common_bound(*model)));
     if (model->n_columns() == 0) return std::vector<Lattice>(layout.columns, model->lattice(dtype, 0));
     std::vector<Lattice> lattices;
     for (size_t c = 0; c < layout.columns; c++) lattices.push_back(model->lattice(dtype, c));
     return lattices;
 }
 
-// The candidates so far, of which the smallest is kept (the first among equals).
+// The smallest candidate so far, the first among equals.
 struct Best {
     Header header;
     std::vector<uint8_t> payload;
     size_t size;  // of header and payload
 };
+
+uint64_t total(const std::vector<ColumnExceptions>& exceptions) {
+    uint64_t n = 0;
+    for (const auto& e : exceptions) n += e.count;
+    return n;
+}
 
 void offer(Best& best, Header header, std::vector<uint8_t>&& payload) {
     const size_t size = header_size(header.array, header.has_model) + payload.size();
@@ -61,30 +68,38 @@ void offer(Best& best, Header header, std::vector<uint8_t>&& payload) {
     best = Best{header, std::move(payload), size};
 }
 
+// Leaves in `image` what a stored frame would hold when that is not the data itself.
 void encode_numbers(const baler_array& array, const Layout& layout, const void* data, const baler_settings& settings,
-                    const Model* model, Header header, Best& best) {
+                    const Model* model, Header header, Best& best, std::vector<uint8_t>& image) {
     std::vector<uint8_t> copy;
     const void* native = native_values(array, data, copy);
-    if (model && model->latent_only()) {
-        ByteWriter out;
-        latent_encode(*model, split_doubles(layout, dtype_of(array), native), settings.latents, out);
+    std::vector<ColumnExceptions> exceptions;
+    ByteWriter section;
+    const bool fits = model && model_fits(*model, layout);
+    if (fits && model->latent_only()) {
+        const auto columns = split_doubles(layout, dtype_of(array), native, &exceptions);
+        write_exceptions(exceptions, array.itemsize, section);
+        latent_encode(*model, columns, settings.latents, section);
+        header.n_exceptions = total(exceptions);
         header.mode = BALER_MODE_LATENT;
         header.stable = false;
-        offer(best, header, std::move(out.bytes));
+        offer(best, header, std::move(section.bytes));
         return;
     }
-    std::vector<ColumnExceptions> exceptions;
     Table table = split(layout, lattices_for(array, layout, header.bound, model), array.itemsize, native, &exceptions);
-    ByteWriter section;
     write_exceptions(exceptions, array.itemsize, section);
     Header coded = header;
-    for (const auto& e : exceptions) coded.n_exceptions += e.count;
-
-    if (model && model->table) {
+    coded.n_exceptions = total(exceptions);
+    if (fits && model->table) {
         ByteWriter out = section;
-        model_encode(*model, table, settings.latents, out);
-        coded.mode = BALER_MODE_MODEL;
-        offer(best, coded, std::move(out.bytes));
+        try {
+            model_encode(*model, table, settings.latents, out);
+            coded.mode = BALER_MODE_MODEL;
+            offer(best, coded, std::move(out.bytes));
+        } catch (const Failure& f) {
+            // a model may be sound and still have too many cells for this dtype; the built-in mode has no such limit
+            if (f.code != BALER_ERR_MODEL_INVALID && f.code != BALER_ERR_UNSUPPORTED) throw;
+        }
     }
     {
         ByteWriter out = section;
@@ -92,16 +107,14 @@ void encode_numbers(const baler_array& array, const Layout& layout, const void* 
         coded.mode = BALER_MODE_BUILTIN;
         offer(best, coded, std::move(out.bytes));
     }
-    {
-        // the memory image of the values after the lattice, so that a chunk read back gives the same bytes
-        std::vector<uint8_t> image(static_cast<size_t>(byte_count(array)));
-        join(layout, table, exceptions, array.itemsize, image.data());
-        swap_to_array(array, image.data());
-        ByteWriter out;
-        bytes_encode(image.data(), image.size(), array.itemsize, out);
-        header.mode = BALER_MODE_BYTES;
-        offer(best, header, std::move(out.bytes));
-    }
+    // the memory image of the values after the lattice, so that what is read does not depend on the mode
+    image.resize(static_cast<size_t>(byte_count(array)));
+    join(layout, table, exceptions, array.itemsize, image.data());
+    swap_to_array(array, image.data());
+    ByteWriter out;
+    bytes_encode(image.data(), image.size(), array.itemsize, out);
+    header.mode = BALER_MODE_BYTES;
+    offer(best, header, std::move(out.bytes));
 }
 
 }  // namespace
@@ -116,16 +129,14 @@ std::vector<uint8_t> encode(const baler_array& array, const void* data, const ba
     if (!model) {
         header.bound = Bound{settings.bound_kind, settings.bound};
         check_bound(header.bound);
-    } else if (array.kind == 'V' || !model_fits(*model, layout)) {
-        header.bound = array.kind == 'V' ? Bound{} : common_bound(*model);
-        model = nullptr;
     }
+    if (array.kind == 'V') model = nullptr;
     if (array.kind == 'V' || header.bound.kind == BALER_BOUND_EXACT || header.bound.value == 0) header.bound = Bound{};
     if (model) {
         header.has_model = true;
         header.model_id = model->id;
         const uint64_t wanted = static_cast<uint64_t>(layout.rows) * model->n_latents();
-        if (settings.latents && settings.n_latents != wanted)
+        if (settings.latents && model_fits(*model, layout) && settings.n_latents != wanted)
             fail(BALER_ERR_ARGUMENT, "%llu latents given, this chunk and model need %llu",
                  static_cast<unsigned long long>(settings.n_latents), static_cast<unsigned long long>(wanted));
     }
@@ -138,7 +149,9 @@ std::vector<uint8_t> encode(const baler_array& array, const void* data, const ba
         header.mode = BALER_MODE_BYTES;
         offer(best, header, std::move(out.bytes));
     } else if (n) {
-        encode_numbers(array, layout, data, settings, model, header, best);
+        std::vector<uint8_t> image;
+        encode_numbers(array, layout, data, settings, model, header, best, image);
+        if (best.header.mode == BALER_MODE_STORED && !image.empty()) return write_frame(best.header, image.data(), n);
     }
     if (best.header.mode == BALER_MODE_STORED) return write_frame(best.header, bytes, n);
     return write_frame(best.header, best.payload.data(), best.payload.size());
@@ -170,24 +183,27 @@ void decode(const uint8_t* frame, size_t size, const Model* model, void* out, si
         if (model->id != header.model_id)
             fail(BALER_ERR_MODEL_MISSING, "the frame needs model %s, but was given %s", id_text(header.model_id).c_str(),
                  id_text(model->id).c_str());
-        if (!model_fits(*model, layout)) in.damaged("its shape does not fit its model");
     }
+    const bool fits = model && model_fits(*model, layout);
+    std::vector<ColumnExceptions> exceptions;
     if (header.mode == BALER_MODE_LATENT) {
-        if (!model->latent_only()) in.damaged("latent-only, but its model is not");
+        if (!fits || !model->latent_only()) in.damaged("its mode does not fit its model");
+        Table masks = make_table(layout, std::vector<Lattice>(layout.columns));
+        exceptions = read_exceptions(masks, array.itemsize, in);
+        if (total(exceptions) != header.n_exceptions) in.damaged("the number of exceptions is not the header's");
         std::vector<std::vector<double>> columns(layout.columns, std::vector<double>(layout.rows));
         latent_decode(*model, layout.rows, columns, in);
         in.finish();
         join_doubles(layout, dtype_of(array), columns, out);
+        put_exceptions(layout, exceptions, array.itemsize, out);
         swap_to_array(array, out);
         return;
     }
-    if (model && (model->latent_only() || (header.mode == BALER_MODE_MODEL && !model->table)))
+    if (header.mode == BALER_MODE_MODEL && (!fits || !model->table || model->latent_only()))
         in.damaged("its mode does not fit its model");
     Table table = make_table(layout, lattices_for(array, layout, header.bound, model));
-    const auto exceptions = read_exceptions(table, array.itemsize, in);
-    uint64_t count = 0;
-    for (const auto& e : exceptions) count += e.count;
-    if (count != header.n_exceptions) in.damaged("the number of exceptions is not the header's");
+    exceptions = read_exceptions(table, array.itemsize, in);
+    if (total(exceptions) != header.n_exceptions) in.damaged("the number of exceptions is not the header's");
     if (header.mode == BALER_MODE_MODEL) model_decode(*model, table, in);
     else builtin_decode(table, in);
     in.finish();
@@ -205,7 +221,8 @@ void latents_of(const Model& model, const baler_array& array, const void* data, 
         fail(BALER_ERR_BUFFER, "%zu latents wanted, %zu rows give %zu", n_out, layout.rows, layout.rows * model.n_latents());
     std::vector<uint8_t> copy;
     const void* native = native_values(array, data, copy);
-    encoder_latents(model, split_doubles(layout, dtype_of(array), native), out);
+    std::vector<ColumnExceptions> ignored;
+    encoder_latents(model, split_doubles(layout, dtype_of(array), native, &ignored), out);
 }
 
 }  // namespace baler

@@ -122,18 +122,18 @@ Header read_frame(const uint8_t* frame, size_t size, bool verify, const uint8_t*
     if (h.mode > BALER_MODE_BYTES) r.damaged("unknown mode");
     const uint32_t kind = h.bound.kind;
     const double value = h.bound.value;
-    if (kind > BALER_BOUND_LATENT) r.damaged("unknown kind of bound");
+    if (kind > BALER_BOUND_PW_REL) r.damaged("unknown kind of bound");
     const bool measured = kind == BALER_BOUND_ABS || kind == BALER_BOUND_PW_REL;
     if (h.has_model ? kind != 0 || bits_not_zero(value)
                     : measured ? !(value > 0 && std::isfinite(value)) || (kind == BALER_BOUND_PW_REL && value >= 1)
                                : bits_not_zero(value))
         r.damaged("the bound is not a possible one");
-    if (h.array.kind == 'V' && (h.mode == BALER_MODE_BUILTIN || h.mode == BALER_MODE_MODEL || h.mode == BALER_MODE_LATENT))
-        r.damaged("its mode does not exist for items of kind 'V'");
+    if (h.array.kind == 'V' && (kind || h.has_model || (h.mode != BALER_MODE_STORED && h.mode != BALER_MODE_BYTES)))
+        r.damaged("items of kind 'V' have no bound, no model, and modes 0 and 4 only");
     if ((h.mode == BALER_MODE_MODEL || h.mode == BALER_MODE_LATENT) && !h.has_model) r.damaged("its mode wants a model id");
     if ((h.mode == BALER_MODE_LATENT) == h.stable) r.damaged("its mode and its stable flag disagree");
     if (h.n_exceptions > value_count(h.array)) r.damaged("more exceptions than values");
-    if (h.n_exceptions && h.mode != BALER_MODE_BUILTIN && h.mode != BALER_MODE_MODEL) r.damaged("its mode has no exceptions");
+    if (h.n_exceptions && (h.mode == BALER_MODE_STORED || h.mode == BALER_MODE_BYTES)) r.damaged("its mode has no exceptions");
     if (value_count(h.array) == 0 && (h.mode != BALER_MODE_STORED || h.payload)) r.damaged("an empty chunk with a payload");
     *payload = frame + (size - 4 - static_cast<size_t>(h.payload));
     return h;

@@ -30,13 +30,14 @@ Lattice::Lattice(DType dtype, Bound bound, double unit, double noise) : dtype_(d
     const double eps = bound.value;
     // A unit finer than the dtype's own spacing, or than 2^-31 of the bound, says nothing.
     const double finest = !number ? 1 : dtype.size == 2 ? 0x1p-24 : dtype.size == 4 ? 0x1p-149 : 0x1p-1074;
-    if (unit < finest || unit > 0x1p1000 || (bound.kind == BALER_BOUND_ABS && unit < eps * 0x1p-30)) unit = 0;
+    if (unit < finest || unit > 0x1p1000) unit = 0;
+    if (bound.kind == BALER_BOUND_ABS && (unit < eps * 0x1p-30 || !(noise >= 0 && noise <= eps / 4))) unit = 0;
     if (bound.kind == BALER_BOUND_EXACT || !(eps > 0)) {
         bound_ = Bound{};
         if (number && is_power_of_two(unit)) set_uniform_float(0, unit, 0);
     } else if (bound.kind == BALER_BOUND_ABS) {
         if (number) {
-            set_uniform_float(eps, noise >= 0 && noise <= eps / 4 ? unit : 0, noise);
+            set_uniform_float(eps, unit, noise);
         } else if (eps >= 1) {
             kind_ = Kind::uniform;
             whole_step_ = 2 * static_cast<uint64_t>(std::min(eps, 0x1p61)) + 1;
@@ -124,16 +125,21 @@ int64_t Lattice::index(double x) const {
     return with_dtype(dtype_.kind, dtype_.size, [&](auto zero) -> int64_t {
         using T = decltype(zero);
         int64_t k = 0;
+        const T t = nearest_value<T>(x);
         if constexpr (is_float<T>) {
             // the linear part is told from the double itself, not from what the dtype makes of it
             if (kind_ == Kind::uniform && std::fabs(x) < near_) {
-                double v = std::min(std::fabs(x) / step_, 0x1p50);
+                const double v = std::min(std::fabs(x) / step_, 0x1p60);
                 k = std::min(static_cast<int64_t>(Points::rint(v)), std::min(limit_, highest_));
                 return x < 0 ? -k : k;
             }
+            if (Points::place(*this, t, k)) return k;
+            // a subnormal of a log lattice: the nearer of 0 and the first cell
+            if ((bits_of(t) & ~kSignBit<T>) < uint64_t(1) << (Float<T>::p - 1)) return 0;
+            return x < 0 ? -1 : 1;
+        } else {
+            return Points::place(*this, t, k) ? k : highest_;  // only 2^63 and more of u64 are not on it
         }
-        Points::place(*this, nearest_value<T>(x), k);
-        return k;
     });
 }
 

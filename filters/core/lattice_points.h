@@ -15,7 +15,8 @@ using int128 = __int128;
 struct Points {
     static constexpr double kRound = 6755399441055744.0;  // 1.5 * 2^52: adding it rounds |x| < 2^51 to an integer
 
-    static double rint(double x) { return x + kRound - kRound; }
+    // x >= 0. From 2^52 on doubles are integers, below adding 2^52 leaves no room for a fraction.
+    static double rint(double x) { return x < 0x1p52 ? x + 0x1p52 - 0x1p52 : x; }
 
     // Index of a finite x, -0 and subnormals of a log lattice excepted; false: x is not on the lattice.
     template <class T>

@@ -122,6 +122,11 @@ void join(const Layout& layout, const Table& table, const std::vector<ColumnExce
             table.columns[c].lattice.restore(table.columns[c].k.data() + at, n, x, layout.row_stride);
         }
     }
+    put_exceptions(layout, exceptions, itemsize, data);
+}
+
+void put_exceptions(const Layout& layout, const std::vector<ColumnExceptions>& exceptions, uint32_t itemsize, void* data) {
+    auto* bytes = static_cast<uint8_t*>(data);
     for (size_t c = 0; c < exceptions.size(); c++) {
         const ColumnExceptions& e = exceptions[c];
         uint8_t* x = bytes + c * layout.column_stride * itemsize;
@@ -134,19 +139,27 @@ void join(const Layout& layout, const Table& table, const std::vector<ColumnExce
     }
 }
 
-std::vector<std::vector<double>> split_doubles(const Layout& layout, DType dtype, const void* data) {
+std::vector<std::vector<double>> split_doubles(const Layout& layout, DType dtype, const void* data,
+                                               std::vector<ColumnExceptions>* exceptions) {
     std::vector<std::vector<double>> columns(layout.columns, std::vector<double>(layout.rows));
     with_dtype(dtype.kind, dtype.size, [&](auto zero) {
         using T = decltype(zero);
         const T* x = static_cast<const T*>(data);
-        for (size_t c = 0; c < layout.columns; c++)
+        for (size_t c = 0; c < layout.columns; c++) {
+            std::vector<uint64_t> rows, items;
             for (size_t r = 0; r < layout.rows; r++) {
                 const T v = x[r * layout.row_stride + c * layout.column_stride];
-                double d;
-                if constexpr (is_float<T>) d = to_double(v);
-                else d = static_cast<double>(v);
-                columns[c][r] = std::isfinite(d) ? d : 0;
+                if constexpr (is_float<T>) {
+                    columns[c][r] = to_double(v);
+                    if (std::isfinite(columns[c][r])) continue;
+                    rows.push_back(r);
+                    items.push_back(bits_of(v));
+                } else {
+                    columns[c][r] = static_cast<double>(v);
+                }
             }
+            exceptions->push_back(collect(rows, items));
+        }
         return 0;
     });
     return columns;

@@ -36,8 +36,11 @@ Table split(const Layout& layout, const std::vector<Lattice>& lattices, uint32_t
 void join(const Layout& layout, const Table& table, const std::vector<ColumnExceptions>& exceptions, uint32_t itemsize,
           void* data);
 
-// For latent-only coding: every column as doubles (0 where the value is not finite), and back with rounding.
-std::vector<std::vector<double>> split_doubles(const Layout& layout, DType dtype, const void* data);
+// For latent-only coding: every column as doubles; what is not finite becomes an exception.
+std::vector<std::vector<double>> split_doubles(const Layout& layout, DType dtype, const void* data,
+                                               std::vector<ColumnExceptions>* exceptions);
 void join_doubles(const Layout& layout, DType dtype, const std::vector<std::vector<double>>& columns, void* data);
+// Exact values back to their places; join() does it by itself.
+void put_exceptions(const Layout& layout, const std::vector<ColumnExceptions>& exceptions, uint32_t itemsize, void* data);
 
 }  // namespace baler
