@@ -271,15 +271,21 @@ def _decode_into(frame: npt.NDArray[np.uint8], info: native.Frame, model: native
         raise ShapeError(f"out has {target.nbytes} bytes, the frame holds {info.nbytes}: {info.dtype} {info.shape}")
     if not target.flags.writeable:
         raise ShapeError("out is read-only: give a writable array")
-    kin = target.ndim > 1 and target.shape == info.shape
+    # the same axes are filled by index, whatever the memory order; anything else is memory, in the order of the frame
+    same_axes = target.ndim > 1 and target.shape == info.shape
     swapped = target.dtype != info.dtype and target.dtype == info.dtype.newbyteorder()
-    straight = target.flags.f_contiguous if kin and info.order == "F" else target.flags.c_contiguous
+    if same_axes:
+        straight = target.flags.f_contiguous if info.order == "F" else target.flags.c_contiguous
+    else:
+        straight = target.flags.c_contiguous or target.flags.f_contiguous
     if straight and not swapped:
         native.decode(frame, target, model=model)
-    else:
-        array = _decode_new(frame, info, model)
-        array = array if swapped else array.reshape(-1, order="A").view(target.dtype)
-        np.copyto(target, array.reshape(target.shape, order="F" if info.order == "F" else "C"))
+        return out
+    array = _decode_new(frame, info, model)
+    if not swapped:
+        array = array.reshape(-1, order="A").view(target.dtype)
+    order: Literal["C", "F"] = "F" if (info.order == "F" if same_axes else target.flags.f_contiguous) else "C"
+    np.copyto(target, array.reshape(-1, order="A").reshape(target.shape, order=order))
     return out
 
 
