@@ -44,7 +44,7 @@ def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
         if not ours:
             return original(self, name, shape, dtype, data, **keywords)
         if keywords.get("chunks") in (None, True):
-            keywords["chunks"] = _table_chunks(shape, dtype, data)
+            keywords["chunks"] = _table_chunks(shape, dtype, data, keywords.get("maxshape"))
         dataset = original(self, name, shape, dtype, data, **keywords)
         _finish(dataset)
         return dataset
@@ -53,7 +53,7 @@ def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
     return create_dataset
 
 
-def _table_chunks(shape: Any, dtype: Any, data: Any) -> Any:
+def _table_chunks(shape: Any, dtype: Any, data: Any, maxshape: Any) -> Any:
     # h5py's guess cuts tables between columns, where a model of all columns cannot be used
     if shape is None and data is not None:
         shape = np.shape(data)
@@ -61,7 +61,12 @@ def _table_chunks(shape: Any, dtype: Any, data: Any) -> Any:
         return True
     item = np.dtype(dtype if dtype is not None else getattr(data, "dtype", "f4")).itemsize
     rows = max(_TARGET_BYTES // (max(item, 1) * int(shape[1])), 1)
-    return (min(rows, int(shape[0])) if shape[0] else rows, int(shape[1]))
+    most = shape[0] or None  # a dataset without rows will grow
+    if isinstance(maxshape, tuple | list) and len(maxshape) == 2:
+        most = most or maxshape[0]
+    elif maxshape is not True and most is None:
+        return True
+    return (min(rows, int(most)) if most else rows, int(shape[1]))
 
 
 def _finish(dataset: Any) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from conftest import Run, forget_model, within
+from hdf5_checks import Run, forget_model, within
 
 import baler_codec as baler
 from baler_codec import hdf5
