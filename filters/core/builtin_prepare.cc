@@ -1,0 +1,306 @@
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <unordered_set>
+
+#include "builtin_encoder.h"
+
+namespace baler::builtin {
+
+namespace {
+
+constexpr size_t kSample = 8192, kSampleRun = 256, kQuick = 2048;
+constexpr size_t kMaxEntries = 65536;
+
+int length_of(uint64_t v) {
+    int b = 0;
+    while (b < 64 && v >> b) b++;
+    return b;
+}
+
+struct Range {
+    int64_t low = INT64_MAX, high = INT64_MIN;
+    uint64_t span() const { return static_cast<uint64_t>(high) - static_cast<uint64_t>(low); }
+};
+
+Range range_of(const std::vector<int64_t>& v, const Column& c) {
+    Range r;
+    for (size_t i = 0; i < v.size(); i++) {
+        if (c.masked(i)) continue;
+        r.low = std::min(r.low, v[i]);
+        r.high = std::max(r.high, v[i]);
+    }
+    return r;
+}
+
+// The largest number that divides all distances from `low`.
+uint64_t stride_of(const std::vector<int64_t>& v, const Column& c, const Range& range) {
+    if (range.span() >> 62) return 1;
+    uint64_t g = 0;
+    for (size_t i = 0; i < v.size() && g != 1; i++)
+        if (!c.masked(i)) g = std::gcd(g, static_cast<uint64_t>(v[i]) - static_cast<uint64_t>(range.low));
+    return std::max<uint64_t>(g, 1);
+}
+
+// A column's values as whole multiples of 2^-scale, when they are; found on the sample, proved on all.
+bool integers(const Work& work, const Column& c, int& scale, std::vector<int64_t>& v) {
+    int need = -900;
+    for (size_t row : work.sample) {
+        if (c.masked(row)) continue;
+        const double x = c.lattice.value(c.k[row]);
+        if (x == 0) continue;
+        int e = 0;
+        const double m = std::frexp(std::fabs(x), &e);
+        const auto whole = static_cast<uint64_t>(std::ldexp(m, 53));
+        int zeros = 0;
+        while (!(whole >> zeros & 1)) zeros++;
+        need = std::max(need, 53 - zeros - e);
+        if (need + e > 50) return false;
+    }
+    scale = std::max(need, -60);
+    return scale <= 900 && to_values(c, scale, v);
+}
+
+bool distinct_values(const std::vector<int64_t>& v, const Column& c, size_t most, std::vector<int64_t>& out) {
+    const size_t size = size_t(1) << length_of(2 * most);
+    std::vector<int64_t> slot(size);
+    std::vector<uint8_t> used(size);
+    out.clear();
+    for (size_t i = 0; i < v.size(); i++) {
+        if (c.masked(i)) continue;
+        size_t h = static_cast<size_t>(static_cast<uint64_t>(v[i]) * 0x9E3779B97F4A7C15u >> 20) & (size - 1);
+        while (used[h] && slot[h] != v[i]) h = (h + 1) & (size - 1);
+        if (used[h]) continue;
+        if (out.size() == most) return false;
+        used[h] = 1;
+        slot[h] = v[i];
+        out.push_back(v[i]);
+    }
+    std::sort(out.begin(), out.end());
+    return true;
+}
+
+class Preparer {
+  public:
+    Preparer(Work& work, size_t position)
+        : work_(work), position_(position), column_(work.column(position)), plan_(work.plan.columns[position]) {}
+
+    void run(const std::vector<Term>& terms) {
+        const Range range = range_of(column_.k, column_);
+        if (range.low >= range.high) {  // equal, or all masked
+            plan_.method = ColumnPlan::constant;
+            plan_.value = range.low <= range.high ? range.low : 0;
+            return;
+        }
+        const size_t step = std::max<size_t>(work_.sample.size() / kQuick, 1);
+        // Quick looks are at whole runs of neighbours.
+        for (size_t i = 0; i < work_.sample.size(); i++)
+            if (i / kSampleRun % step == 0 && !column_.masked(work_.sample[i])) quick_.push_back(work_.sample[i]);
+        each_ = static_cast<double>(work_.table.rows) / static_cast<double>(std::max<size_t>(quick_.size(), 1));
+        std::vector<int64_t>& u = work_.r[position_];
+        map_and_stride(range);
+        to_units(plan_, column_, u);
+        try_dictionary(u);
+        double cost = predict(u);
+        if (!terms.empty()) try_relation(terms, cost, u);
+        if (plan_.same) {
+            auto& same = work_.same[position_];
+            same.assign(u.size(), 0);
+            const std::vector<int64_t>& from = plan_.predictor == ColumnPlan::relation ? column_.k : u;
+            for (size_t i = 1; i < u.size(); i++) same[i] = from[i] == from[i - 1];
+        }
+        if (plan_.predictor == ColumnPlan::differences) subtract_prediction(plan_, work_.axes, u);
+    }
+
+  private:
+    void map_and_stride(const Range& range) {
+        plan_.base = range.low;
+        plan_.stride = stride_of(column_.k, column_, range);
+        uint64_t span = range.span() / plan_.stride;
+        std::vector<int64_t> v;
+        int scale = 0;
+        if (column_.lattice.kind() == Lattice::Kind::ordinal && span > 1 && integers(work_, column_, scale, v)) {
+            const Range values = range_of(v, column_);
+            const uint64_t stride = stride_of(v, column_, values);
+            if (length_of(values.span() / stride) < length_of(span)) {
+                plan_.by_value = 1;
+                plan_.scale = scale;
+                plan_.base = values.low;
+                plan_.stride = stride;
+                span = values.span() / stride;
+            }
+        }
+        // Without a stride the values stay as they are, and zero stays zero.
+        plan_.reduction = plan_.stride > 1 ? ColumnPlan::affine : ColumnPlan::plain;
+    }
+
+    std::vector<int64_t> at(const std::vector<int64_t>& u) const {
+        std::vector<int64_t> x;
+        x.reserve(quick_.size());
+        for (size_t row : quick_) x.push_back(u[row]);
+        return x;
+    }
+
+    void try_dictionary(std::vector<int64_t>& u) {
+        std::vector<int64_t> x = at(u);
+        const double direct = bits_each(x, each_);
+        std::sort(x.begin(), x.end());
+        const auto different = static_cast<size_t>(std::unique(x.begin(), x.end()) - x.begin());
+        const Range range = range_of(u, column_);
+        if (different * 20 > quick_.size() * 19 || range.span() < 2 * different || range.span() < 64) return;
+        std::vector<int64_t> entries;
+        if (!distinct_values(u, column_, std::min(kMaxEntries, u.size() / 4), entries)) return;
+        if (range.span() / 2 < entries.size()) return;
+        // Gaps between entries: their lengths' entropy and the bits below the two highest.
+        std::vector<uint32_t> lengths(65);
+        double cost = 0;
+        for (size_t i = 1; i < entries.size(); i++) {
+            const int b = length_of(static_cast<uint64_t>(entries[i]) - static_cast<uint64_t>(entries[i - 1]) - 1);
+            lengths[static_cast<size_t>(b)]++;
+            cost += std::max(b - 1, 0);
+        }
+        cost += n_log_n(entries.size());
+        for (uint32_t n : lengths) cost -= n_log_n(n);
+        for (int64_t& v : x) v = 0;
+        x = at(u);
+        for (int64_t& v : x) v = std::lower_bound(entries.begin(), entries.end(), v) - entries.begin();
+        const auto rows = static_cast<double>(u.size());
+        if (bits_each(x, each_) * rows + cost + 64 > direct * rows * 0.995) return;
+        if (plan_.reduction == ColumnPlan::affine)
+            for (int64_t& e : entries)
+                e = static_cast<int64_t>(static_cast<uint64_t>(plan_.base) + plan_.stride * static_cast<uint64_t>(e));
+        plan_.reduction = ColumnPlan::dictionary;
+        plan_.entries = std::move(entries);
+        to_units(plan_, column_, u);
+    }
+
+    // Bits of `count` of n cells having a flag.
+    static double flag_bits(size_t count, size_t n) { return n_log_n(n) - n_log_n(count) - n_log_n(n - count); }
+
+    double predict(const std::vector<int64_t>& u) {
+        const auto n = static_cast<double>(std::max<size_t>(quick_.size(), 1));
+        std::vector<int64_t> x = at(u), fresh;
+        double best = bits_each(x, each_);
+        plan_.predictor = ColumnPlan::none;
+        for (size_t row : quick_)
+            if (row == 0 || u[row] != u[row - 1]) fresh.push_back(u[row]);
+        if (fresh.size() * 32 < quick_.size() * 31) {
+            const double cost = (bits_each(fresh, each_) * static_cast<double>(fresh.size()) +
+                                 flag_bits(fresh.size(), quick_.size())) / n;
+            if (cost < best) {
+                best = cost;
+                plan_.same = 1;
+            }
+        }
+        const auto axes = static_cast<uint8_t>(work_.axes.size());
+        const uint8_t first = axes > kMaxAxes ? static_cast<uint8_t>(axes - kMaxAxes) : uint8_t(0);
+        std::vector<std::vector<uint8_t>> lists;
+        for (uint32_t subset = 1; subset < 1u << (axes - first); subset++) {
+            std::vector<uint8_t> list;
+            for (uint8_t a = first; a < axes; a++)
+                if (subset >> (a - first) & 1) list.push_back(a);
+            lists.push_back(list);
+        }
+        lists.push_back({static_cast<uint8_t>(axes - 1), static_cast<uint8_t>(axes - 1)});
+        for (const auto& list : lists) {
+            residuals(list, u, x);
+            const double cost = bits_each(x, each_) * 1.002 + 0.002;
+            if (cost < best) {
+                best = cost;
+                plan_.same = 0;
+                plan_.predictor = ColumnPlan::differences;
+                plan_.axes = list;
+            }
+        }
+        return best;
+    }
+
+    // What subtract_prediction would leave at the quick rows.
+    void residuals(const std::vector<uint8_t>& list, const std::vector<int64_t>& u, std::vector<int64_t>& x) const {
+        const auto& axes = work_.axes;
+        size_t stride[kMaxAxes];
+        for (size_t a = 0; a < list.size(); a++) {
+            stride[a] = 1;
+            for (size_t b = list[a] + size_t(1); b < axes.size(); b++) stride[a] *= static_cast<size_t>(axes[b]);
+        }
+        for (size_t s = 0; s < quick_.size(); s++) {
+            const size_t i = quick_[s];
+            uint64_t sum = 0;
+            for (uint32_t corner = 0; corner < 1u << list.size(); corner++) {
+                size_t offset = 0;
+                bool inside = true, minus = false;
+                size_t steps[32] = {};
+                for (size_t a = 0; a < list.size(); a++) {
+                    if (!(corner >> a & 1)) continue;
+                    minus = !minus;
+                    offset += stride[a];
+                    steps[list[a] & 31]++;
+                    inside &= i / stride[a] % static_cast<size_t>(axes[list[a]]) >= steps[list[a] & 31];
+                }
+                if (!inside) continue;
+                const auto v = static_cast<uint64_t>(u[i - offset]);
+                sum += minus ? uint64_t(0) - v : v;
+            }
+            x[s] = static_cast<int64_t>(sum);
+        }
+    }
+
+    void try_relation(const std::vector<Term>& terms, double cost, std::vector<int64_t>& u) {
+        ColumnPlan with;
+        with.predictor = ColumnPlan::relation;
+        with.terms = terms;
+        std::vector<int64_t> expected;
+        relation(with, work_.plan, work_.table, column_.lattice, expected);
+        for (size_t i = 0; i < u.size(); i++)
+            expected[i] = static_cast<int64_t>(static_cast<uint64_t>(column_.k[i]) - static_cast<uint64_t>(expected[i]));
+        if (bits_each(at(expected), each_) >= cost) return;
+        plan_ = with;
+        u = std::move(expected);
+    }
+
+    Work& work_;
+    size_t position_;
+    const Column& column_;
+    ColumnPlan& plan_;
+    std::vector<size_t> quick_;
+    double each_ = 1;
+};
+
+}  // namespace
+
+Work::Work(const Table& t) : table(t), axes(row_axes(t)) {
+    const size_t n = t.rows, C = t.columns.size();
+    plan.order.resize(C);
+    std::iota(plan.order.begin(), plan.order.end(), 0u);
+    plan.columns.resize(C);
+    r.resize(C);
+    same.resize(C);
+    tokens.resize(C);
+    counts.resize(C);
+    const size_t runs = std::min<size_t>((n + kSampleRun - 1) / kSampleRun, kSample / kSampleRun);
+    for (size_t i = 0; i < runs; i++) {
+        const size_t begin = n <= kSample ? i * kSampleRun : (n - kSampleRun) / (runs - 1) * i;
+        for (size_t j = begin; j < std::min(n, begin + kSampleRun); j++) sample.push_back(j);
+    }
+    rows_each = static_cast<double>(n) / static_cast<double>(std::max<size_t>(sample.size(), 1));
+}
+
+double bits_each(const std::vector<int64_t>& sample, double rows_each) {
+    if (sample.empty()) return 0;
+    const auto [low, high] = std::minmax_element(sample.begin(), sample.end());
+    BinSample s;
+    s.r = sample;
+    s.rows_each = rows_each;
+    int64_t origin = 0;
+    uint8_t bits = 0;
+    choose_root(*low, *high, origin, bits);
+    double cost = 0;
+    choose_bins(s, origin, bits, kMaxTokens, &cost);
+    return cost / static_cast<double>(sample.size());
+}
+
+void prepare_column(Work& work, size_t position, const std::vector<Term>& terms) {
+    Preparer(work, position).run(terms);
+}
+
+}  // namespace baler::builtin
