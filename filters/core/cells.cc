@@ -101,6 +101,14 @@ int32_t width_feature(const Variable& variable, const Lattice& lattice) {
     return std::clamp(4 * (256 * e + mantissa - 256 - 2048), -16384, 16384);
 }
 
+Prepared::Coder plan_coder(const Net& net, size_t variables) {
+    Prepared::Coder coder;
+    coder.slots = FeatureSlots(variables);
+    coder.net = NetPlan(net, [](const NetInput&, int32_t*) { return false; },
+                        [&](const NetInput& input) { return coder.slots.of(input); });
+    return coder;
+}
+
 std::shared_ptr<const Prepared> build(const Model& model, DType dtype, bool latents_only) {
     const TableModel& table = *model.table;
     const size_t n = table.variables.size();
@@ -136,7 +144,13 @@ std::shared_ptr<const Prepared> build(const Model& model, DType dtype, bool late
         made->nets[v] = NetPlan(table.nets[v], constant, [&](const NetInput& input) { return made->slots.of(input); });
         made->scratch = std::max(made->scratch, made->nets[v].scratch());
     }
-    if (latents_only) return made;
+    if (latents_only) {
+        if (table.latents) {
+            made->encoder = plan_coder(table.encoder, n);
+            made->decoder = plan_coder(table.decoder, n);
+        }
+        return made;
+    }
     for (size_t v = 0; v < n; v++) {
         for (const auto& term : table.relations[v].terms) made->value_needed[term.column] = 1;
         for (const auto& step : table.hints[v].steps()) {

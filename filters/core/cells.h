@@ -2,6 +2,7 @@
 // Built once per (model, dtype) and shared by all threads. docs/format.md, section 7.3.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -63,13 +64,24 @@ struct FeatureSlots {
         : z(variables, none), spike(variables, none), repeat(variables, none), before(variables, none) {}
 };
 
+// Feature of a raw latent: k * 2^shift in int16.
+inline int16_t raw_latent(int64_t k, int shift) {
+    const int64_t v = std::min<int64_t>(std::max<int64_t>(k, -32767), 32767) * (int64_t(1) << shift);
+    return static_cast<int16_t>(std::min<int64_t>(std::max<int64_t>(v, -32767), 32767));
+}
+
 struct Prepared {
     std::vector<Cells> cells;      // by variable; derived ones have a lattice only
     std::vector<NetPlan> nets;     // by variable
     FeatureSlots slots;
     std::vector<uint8_t> value_needed;   // by variable: a hint or a relation reads value(k)
     std::vector<uint8_t> before_needed;  // ... or value(k) in the row before
-    size_t scratch = 0;            // widest of the nets
+    size_t scratch = 0;                  // widest of the nets
+    struct Coder {
+        NetPlan net;
+        FeatureSlots slots;
+    };
+    Coder encoder, decoder;  // of the latents; only where latents_only was asked for
 };
 
 // Of all variables, or (latents_only) of the latents, which know no dtype.

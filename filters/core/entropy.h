@@ -32,6 +32,9 @@ class RansEncoder {
         return symbols_.data() + symbols_.size() - n;
     }
     static uint32_t pack(uint32_t start, uint32_t freq) { return start | (freq - 1) << 16; }
+    // What was put so far, for symbols whose intervals are known only at the end.
+    size_t size() const { return symbols_.size(); }
+    uint32_t& symbol(size_t i) { return symbols_[i]; }
     // lanes x u32 states, then the words; appended to `out`
     void finish(std::vector<uint8_t>& out);
     double bits() const;  // ideal code length of what was put, for choosing between alternatives

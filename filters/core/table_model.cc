@@ -1,5 +1,6 @@
 #include "table_model.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace baler {
@@ -13,6 +14,20 @@ double finite(ByteReader& in) {
     const double v = in.f64();
     if (!std::isfinite(v)) in.damaged("a number is not finite");
     return v;
+}
+
+std::vector<float> invert_shape(const std::vector<uint32_t>& shape) {
+    std::vector<float> inverse(1026);
+    size_t i = 0;
+    for (size_t q = 0; q <= 1024; q++) {
+        const auto wanted = static_cast<uint32_t>(64 * q);
+        while (i + 2 < kShapeNodes && shape[i + 1] <= wanted) i++;
+        const uint32_t rise = shape[i + 1] - shape[i];
+        const float part = rise ? static_cast<float>(wanted - shape[i]) / static_cast<float>(rise) : 1.0f;
+        inverse[q] = 32.0f * (static_cast<float>(i) + std::min(part, 1.0f)) - kShapeHalf;
+    }
+    inverse[1025] = inverse[1024];
+    return inverse;
 }
 
 Variable read_variable(ByteReader& in, bool latent) {
@@ -65,6 +80,7 @@ Variable read_variable(ByteReader& in, bool latent) {
     v.shape.resize(kShapeNodes + 1);
     shape_table(parts, v.shape.data());
     v.shape[kShapeNodes] = 65536;
+    v.unshape = invert_shape(v.shape);
     return v;
 }
 

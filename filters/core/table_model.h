@@ -24,6 +24,7 @@ struct Variable {
     uint32_t escape = 1;
     Warp warp;
     std::vector<uint32_t> shape;  // T, and one more node so that T[i + 1] can always be read
+    std::vector<float> unshape;   // about where F reaches 64 * i, as t: where a decoder starts to look
 };
 
 enum class InputType : uint8_t { z = 0, spike = 1, repeat = 2, hint = 3, latent = 4, width = 5, before = 6 };

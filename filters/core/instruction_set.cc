@@ -1,0 +1,45 @@
+#include "instruction_set.h"
+
+#include <cstdlib>
+#include <cstring>
+
+namespace baler {
+
+namespace {
+
+bool runs_here(const char* name) {
+#if defined(__x86_64__)
+    if (!std::strcmp(name, "avx2")) return __builtin_cpu_supports("avx2");
+    if (!std::strcmp(name, "avx512"))
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vbmi2");
+#endif
+    return !std::strcmp(name, "portable");
+}
+
+const InstructionSet* choose() {
+    // best first
+    static const InstructionSet sets[] = {
+#if defined(__x86_64__)
+        {"avx512", layer_avx512},
+        {"avx2", layer_avx2},
+#endif
+        {"portable", layer_portable},
+    };
+    const char* wanted = std::getenv("BALER_ISA");
+    for (const InstructionSet& set : sets)
+        if (wanted && !std::strcmp(set.name, wanted) && runs_here(set.name)) return &set;
+    for (const InstructionSet& set : sets)
+        if (runs_here(set.name)) return &set;
+    return &sets[sizeof sets / sizeof *sets - 1];
+}
+
+}  // namespace
+
+const InstructionSet& instruction_set() {
+    static const InstructionSet* chosen = choose();
+    return *chosen;
+}
+
+}  // namespace baler

@@ -1,0 +1,16 @@
+// Which kernels this process runs: the best the processor has, or what BALER_ISA says (portable, avx2, avx512) where
+// the processor has it. All give the same integers.
+#pragma once
+
+#include "network.h"
+
+namespace baler {
+
+struct InstructionSet {
+    const char* name;
+    LayerKernel layer;
+};
+
+const InstructionSet& instruction_set();
+
+}  // namespace baler

@@ -1,0 +1,55 @@
+// Latent-only payloads: the latents' variables coded like any other, and nothing else. docs/format.md, section 9.
+#include "coders.h"
+#include "latents.h"
+#include "table_stream.h"
+
+namespace baler {
+
+void encoder_latents(const Model& model, const std::vector<std::vector<double>>& columns, int32_t* out) {
+    const auto prepared = prepare(model, DType{'f', 4}, true);
+    encode_latents(*model.table, *prepared, columns, columns[0].size(), out);
+}
+
+void latent_encode(const Model& model, const std::vector<std::vector<double>>& columns, const int32_t* latents,
+                   ByteWriter& out) {
+    const TableModel& table = *model.table;
+    const auto prepared = prepare(model, DType{'f', 4}, true);
+    const size_t rows = columns[0].size(), n = table.latents;
+    std::vector<int32_t> own;
+    if (!latents) {
+        own.resize(rows * n);
+        encode_latents(table, *prepared, columns, rows, own.data());
+        latents = own.data();
+    }
+    Steps steps(table, *prepared, rows, true);
+    TableEncoder coder(steps);
+    const size_t length = steps.slices().length;
+    for (size_t t = 0; t < length; t++) {
+        steps.begin_slice(t);
+        for (uint16_t v : steps.order()) {
+            for (size_t l = 0; l < steps.width(); l++) steps.k(v)[l] = latents[(l * length + t) * n + v - table.columns];
+            coder.variable(v, nullptr);
+        }
+    }
+    coder.finish(out);
+}
+
+void latent_decode(const Model& model, size_t rows, std::vector<std::vector<double>>& columns, ByteReader& in) {
+    const TableModel& table = *model.table;
+    const auto prepared = prepare(model, DType{'f', 4}, true);
+    std::vector<std::vector<int64_t>> latents(table.latents, std::vector<int64_t>(rows));
+    Steps steps(table, *prepared, rows, true);
+    TableDecoder coder(steps, in);
+    const size_t length = steps.slices().length;
+    for (size_t t = 0; t < length; t++) {
+        steps.begin_slice(t);
+        for (uint16_t v : steps.order()) {
+            coder.variable(v, nullptr);
+            for (size_t l = 0; l < steps.width(); l++) latents[v - table.columns][l * length + t] = steps.k(v)[l];
+        }
+    }
+    coder.finish();
+    decode_latents(table, *prepared, latents.data(), rows, columns);
+}
+
+}  // namespace baler

@@ -1,0 +1,100 @@
+#include "latents.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "instruction_set.h"
+
+namespace baler {
+
+namespace {
+
+constexpr size_t kRows = 512;  // at once
+
+int16_t small(double v, double limit) { return static_cast<int16_t>(std::min(std::max(v, -limit), limit)); }
+
+// Arrays for a network outside the walk through a table.
+struct Bench {
+    const Prepared::Coder& coder;
+    std::vector<int16_t> rows, hidden;
+    std::vector<int16_t*> features;
+    std::vector<int32_t> outputs;
+
+    explicit Bench(const Prepared::Coder& c)
+        : coder(c), rows(kRows * c.slots.count), hidden(kRows * c.net.scratch()), outputs(kRows * c.net.outputs()) {
+        for (size_t s = 0; s < c.slots.count; s++) features.push_back(rows.data() + s * kRows);
+    }
+    int16_t* feature(uint32_t slot) { return slot == FeatureSlots::none ? nullptr : features[slot]; }
+    void run() { coder.net.run(instruction_set().layer, features.data(), 0, kRows, hidden.data(), outputs.data()); }
+};
+
+}  // namespace
+
+void encode_latents(const TableModel& model, const Prepared& prepared, const std::vector<std::vector<double>>& columns,
+                    size_t rows, int32_t* latents) {
+    Bench bench(prepared.encoder);
+    const FeatureSlots& slots = bench.coder.slots;
+    for (size_t first = 0; first < rows; first += kRows) {
+        const size_t n = std::min(kRows, rows - first);
+        for (size_t c = 0; c < model.columns; c++) {
+            int16_t *z = bench.feature(slots.z[c]), *spike = bench.feature(slots.spike[c]);
+            if (!z && !spike) continue;
+            const Variable& variable = model.variables[c];
+            const double* x = columns[c].data() + first;
+            for (size_t i = 0; i < n; i++) {
+                const bool known = std::isfinite(x[i]), at_spike = variable.spike && x[i] == variable.spike_value;
+                if (z) z[i] = !known ? int16_t(0) : at_spike ? int16_t(-16384) : small(round_even(4096.0 * variable.warp(x[i])), 16384);
+                if (spike) spike[i] = at_spike ? 8192 : 0;
+            }
+        }
+        bench.run();
+        for (size_t l = 0; l < model.latents; l++) {
+            const Variable& variable = model.variables[model.columns + l];
+            const auto lo = static_cast<int32_t>(variable.lo), hi = static_cast<int32_t>(variable.hi);
+            for (size_t i = 0; i < n; i++)
+                latents[(first + i) * model.latents + l] = std::clamp(bench.outputs[l * kRows + i], lo, hi);
+        }
+    }
+}
+
+void decode_latents(const TableModel& model, const Prepared& prepared, const std::vector<int64_t>* latents, size_t rows,
+                    std::vector<std::vector<double>>& columns) {
+    Bench bench(prepared.decoder);
+    for (size_t first = 0; first < rows; first += kRows) {
+        const size_t n = std::min(kRows, rows - first);
+        for (const FeatureSlots::Raw& raw : bench.coder.slots.raw) {
+            const int64_t* k = latents[raw.variable - model.columns].data() + first;
+            for (size_t i = 0; i < n; i++) bench.features[raw.slot][i] = raw_latent(k[i], raw.shift);
+        }
+        bench.run();
+        const int32_t* out = bench.outputs.data();
+        const int32_t* logit = out + kRows * static_cast<size_t>(std::count_if(
+            model.variables.begin(), model.variables.begin() + model.columns, [](const Variable& v) { return !v.derived; }));
+        for (size_t c = 0; c < model.columns; c++) {
+            const Variable& variable = model.variables[c];
+            if (variable.derived) continue;
+            double* x = columns[c].data() + first;
+            for (size_t i = 0; i < n; i++) {
+                x[i] = variable.warp.inverse(std::clamp(out[i], -kMeanLimit, kMeanLimit) / 16384.0);
+                if (variable.unit > 0) x[i] = std::nearbyint(x[i] / variable.unit) * variable.unit;
+                if (variable.spike && logit[i] > 0) x[i] = variable.spike_value;
+            }
+            out += kRows;
+            if (variable.spike) logit += kRows;
+        }
+        for (uint16_t v : model.order) {
+            if (!model.variables[v].derived) continue;
+            double* x = columns[v].data() + first;
+            std::fill_n(x, n, model.relations[v].constant);
+            for (const Relation::Term& term : model.relations[v].terms) {
+                const double* y = columns[term.column].data() + first;
+                for (size_t i = 0; i < n; i++) x[i] = x[i] + term.coefficient * y[i];
+            }
+        }
+    }
+    for (size_t c = 0; c < model.columns; c++)
+        for (size_t i = 0; i < rows; i++)
+            if (!std::isfinite(columns[c][i])) columns[c][i] = 0;
+}
+
+}  // namespace baler
