@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: all tables at all bounds, ours and the peers'; JSON and Markdown into benchmarks/results."""
+"""`python -m benchmarks [tables|grids]`: ours and the peers' at all bounds; JSON and Markdown into benchmarks/results."""
 
 from __future__ import annotations
 
@@ -6,26 +6,35 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from . import report, tables
+from . import grids, report, tables
 
 RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--table", action="append", help="only this table (may be repeated)")
-    parser.add_argument("--bound", action="append", help='only this bound, as "HEP" or "range 1e-3"')
+    parser.add_argument("what", nargs="*", default=["tables", "grids"], help='"tables", "grids", or both')
+    parser.add_argument("--data", action="append", help='only this table or grid, as "jets B" (may be repeated)')
+    parser.add_argument("--bound", action="append", help='only this bound, as "HEP", "range 1e-3" or "exact"')
     parser.add_argument("--rows", type=int, default=tables.CHUNK_ROWS, help="rows of each table (0: all)")
-    parser.add_argument("--only", default="", help="only methods with this in their name")
-    parser.add_argument(
-        "--model", type=Path, action="append", default=[], help="a .baler model to run beside the built-in"
-    )
-    parser.add_argument("--out", type=Path, default=RESULTS / "tables.json")
+    parser.add_argument("--only", default="", help="only methods with this in their name (tables)")
+    parser.add_argument("--model", type=Path, action="append", default=[], help="a model to run beside the built-in")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
     options = parser.parse_args()
+    if unknown := set(options.what) - {"tables", "grids"}:
+        parser.error(f"no benchmark {', '.join(unknown)}: there are tables and grids")
+    if "tables" in options.what:
+        found = run_tables(options)
+        write(options.out / "tables", {"tables": found}, report.markdown(found))
+    if "grids" in options.what:
+        found = grids.run(options.data, options.bound)
+        write(options.out / "grids", {"grids": found}, report.grid_markdown(found))
 
+
+def run_tables(options: argparse.Namespace) -> dict[str, Any]:
     results: dict[str, Any] = {}
     for table in tables.load(options.rows or None):
-        if options.table and table.name not in options.table:
+        if options.data and table.name not in options.data:
             continue
         rows, columns = table.values.shape
         results[table.name] = {"rows": rows, "columns": columns, "note": table.note, "bounds": {}}
@@ -37,9 +46,12 @@ def main() -> None:
             results[table.name]["bounds"][bound] = found
             for name, result in found.items():
                 print(f"{table.name:8} {bound:12} {name:44} {result.get('ratio') or result['failed']}", flush=True)
-    report.save(options.out, {"tables": results})
-    text = report.markdown(results)
-    options.out.with_suffix(".md").write_text(text + "\n")
+    return results
+
+
+def write(path: Path, results: dict[str, Any], text: str) -> None:
+    report.save(path.with_suffix(".json"), results)
+    path.with_suffix(".md").write_text(text + "\n")
     print(text)
 
 
