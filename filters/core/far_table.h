@@ -16,26 +16,37 @@ struct FarTable {
     uint64_t singles = 0;          // from this magnitude on every float is a cell ...
     int64_t first_single = 0;      // ... from this index on
 
-    int64_t index(uint64_t magnitude) const {
-        if (magnitude >= singles) return first_single + static_cast<int64_t>(magnitude - singles);
-        auto o = static_cast<size_t>((magnitude - begin) >> p);
-        uint64_t a = magnitude & ((uint64_t(1) << p) - 1);
-        return first[o] + static_cast<int64_t>(a / width[o]);
+    // The cell of a magnitude, and the magnitude that stands for the cell.
+    int64_t index(uint64_t magnitude, uint64_t* centre) const {
+        if (magnitude >= singles) {
+            *centre = magnitude;
+            return first_single + static_cast<int64_t>(magnitude - singles);
+        }
+        const auto o = static_cast<size_t>((magnitude - begin) >> p);
+        const uint64_t i = (magnitude & ((uint64_t(1) << p) - 1)) / width[o];
+        *centre = begin + (static_cast<uint64_t>(o) << p) + centre_in_octave(o, i);
+        return first[o] + static_cast<int64_t>(i);
     }
-    uint64_t start(int64_t k) const { return at(k, false); }
-    uint64_t centre(int64_t k) const { return at(k, true); }
+    uint64_t start(int64_t k) const {
+        if (k >= first_single) return singles + static_cast<uint64_t>(k - first_single);
+        const size_t o = octave(k);
+        return begin + (static_cast<uint64_t>(o) << p) + static_cast<uint64_t>(k - first[o]) * width[o];
+    }
+    uint64_t centre(int64_t k) const {
+        if (k >= first_single) return singles + static_cast<uint64_t>(k - first_single);
+        const size_t o = octave(k);
+        return begin + (static_cast<uint64_t>(o) << p) + centre_in_octave(o, static_cast<uint64_t>(k - first[o]));
+    }
 
   private:
-    uint64_t at(int64_t k, bool centre) const {
-        if (k >= first_single) return singles + static_cast<uint64_t>(k - first_single);
+    size_t octave(int64_t k) const {
         size_t o = first.size() - 1;
         while (first[o] > k) o--;
-        uint64_t a = static_cast<uint64_t>(k - first[o]) * width[o];
-        if (centre) {
-            uint64_t left = (uint64_t(1) << p) - a;
-            a += ((left < width[o] ? left : width[o]) - 1) / 2;
-        }
-        return begin + (static_cast<uint64_t>(o) << p) + a;
+        return o;
+    }
+    uint64_t centre_in_octave(size_t o, uint64_t i) const {
+        const uint64_t a = i * width[o], left = (uint64_t(1) << p) - a;
+        return a + ((left < width[o] ? left : width[o]) - 1) / 2;
     }
 };
 

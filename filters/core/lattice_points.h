@@ -18,45 +18,62 @@ struct Points {
     // x >= 0. From 2^52 on doubles are integers, below adding 2^52 leaves no room for a fraction.
     static double rint(double x) { return x < 0x1p52 ? x + 0x1p52 - 0x1p52 : x; }
 
-    // Index of a finite x, -0 and subnormals of a log lattice excepted; false: x is not on the lattice.
+    // Index of a finite x other than -0, and the value that stands for its cell; false: x is not on the lattice.
     template <class T>
-    static bool place(const Lattice& l, T x, int64_t& k) {
+    static bool place(const Lattice& l, T x, int64_t& k, T& y) {
+        bool negative;
+        int64_t j;
         if constexpr (is_float<T>) {
-            const uint64_t b = bits_of(x), m = b & ~kSignBit<T>;
-            const bool negative = (b & kSignBit<T>) != 0;
-            int64_t j;
-            switch (l.kind_) {
-                case Lattice::Kind::ordinal:
-                    j = static_cast<int64_t>(m);
-                    break;
-                case Lattice::Kind::uniform:
-                    if (m < l.near_bits_) j = std::min(static_cast<int64_t>(rint(magnitude_value<T>(m) / l.step_)), l.limit_);
-                    else j = l.far_->index(m);
-                    break;
-                default:
-                    if (!place_log<T>(*l.log_, m, j)) return false;
+            const uint64_t b = bits_of(x), sign = b & kSignBit<T>, m = b ^ sign;
+            uint64_t centre = m;
+            negative = sign != 0;
+            if (l.kind_ == Lattice::Kind::log) {
+                if (!place_log<T>(*l.log_, m, j, centre)) return false;
+            } else if (l.kind_ == Lattice::Kind::ordinal) {
+                j = static_cast<int64_t>(m);
+            } else if (m >= l.near_bits_) {
+                j = l.far_->index(m, &centre);
+            } else {
+                j = std::min(static_cast<int64_t>(rint(magnitude_value<T>(m) / l.step_)), l.limit_);
+                if (j < l.limit_) {
+                    k = negative ? -j : j;
+                    y = round_to<T>(static_cast<double>(k) * l.step_);
+                    return true;
+                }
+                centre = l.near_bits_;
+                l.far_->index(l.near_bits_, &centre);
             }
-            k = negative ? -j : j;
-            return true;
+            y = from_bits<T>(centre | sign);
         } else {
             if (l.kind_ == Lattice::Kind::ordinal) {
-                if (std::is_same<T, uint64_t>::value && x > static_cast<T>(INT64_MAX)) return false;
+                y = x;
                 k = static_cast<int64_t>(x);
-            } else if (l.kind_ == Lattice::Kind::uniform) {
-                k = place_whole(l.whole_step_, x);
-            } else {
-                const bool negative = x < 0;
-                uint64_t m = magnitude(x);
-                int64_t j = 0;
-                if (m) {
-                    int e = 63 - __builtin_clzll(m);
-                    auto s = static_cast<size_t>(e);
-                    j = static_cast<int64_t>(1 + l.log_->first[s] + l.log_->octaves[s].cell(m ^ uint64_t(1) << e));
-                }
-                k = negative ? -j : j;
+                return !std::is_same<T, uint64_t>::value || x <= static_cast<T>(INT64_MAX);
             }
-            return true;
+            if (l.kind_ == Lattice::Kind::uniform) {
+                k = place_whole(l.whole_step_, x);
+                y = saturate<T>(static_cast<int128>(k) * static_cast<int128>(l.whole_step_));
+                return true;
+            }
+            const uint64_t m = magnitude(x);
+            uint64_t centre = 0;
+            negative = x < 0;
+            j = 0;
+            if (m) {
+                const int e = 63 - __builtin_clzll(m);
+                const auto o = static_cast<size_t>(e);
+                j = static_cast<int64_t>(1 + l.log_->first[o] + l.log_->octaves[o].cell(m ^ uint64_t(1) << e, &centre));
+                centre += uint64_t(1) << e;
+            }
+            y = saturate<T>(negative ? -static_cast<int128>(centre) : static_cast<int128>(centre));
         }
+        k = negative ? -j : j;
+        return true;
+    }
+    template <class T>
+    static bool place(const Lattice& l, T x, int64_t& k) {
+        T y;
+        return place(l, x, k, y);
     }
 
     // Value of k in [lowest, highest].
@@ -87,15 +104,17 @@ struct Points {
     }
 
     template <class T>
-    static bool place_log(const LogTable& t, uint64_t m, int64_t& j) {
+    static bool place_log(const LogTable& t, uint64_t m, int64_t& j, uint64_t& centre) {
         constexpr int p = Float<T>::p;
         if (m >> p) {
-            uint64_t octave = (m >> p) - 1;
+            const uint64_t octave = (m >> p) - 1;
             j = static_cast<int64_t>(1 + t.subnormals + octave * t.octaves[0].cells +
-                                     t.octaves[0].cell(m & ((uint64_t(1) << p) - 1)));
+                                     t.octaves[0].cell(m & ((uint64_t(1) << p) - 1), &centre));
+            centre += (octave + 1) << p;
             return true;
         }
         j = static_cast<int64_t>(m);
+        centre = m;
         return m <= t.subnormals;
     }
     // Magnitude of the centre or the start of cell j of a float's log lattice.
@@ -103,7 +122,11 @@ struct Points {
     static uint64_t log_magnitude(const LogTable& t, uint64_t j, bool centre) {
         if (j <= t.subnormals) return j;
         j -= 1 + t.subnormals;
-        uint64_t octave = j / t.octaves[0].cells, c = j % t.octaves[0].cells;
+        const uint64_t n = t.octaves[0].cells;
+        auto octave = static_cast<uint64_t>(static_cast<double>(j) * t.per_octave);
+        while (octave * n > j) octave--;
+        while ((octave + 1) * n <= j) octave++;
+        const uint64_t c = j - octave * n;
         return ((octave + 1) << Float<T>::p) + (centre ? t.octaves[0].centre_of(c) : t.octaves[0].start_of(c));
     }
     // The same for integers; j from 1.

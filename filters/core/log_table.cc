@@ -38,6 +38,18 @@ bool greedy(double bound, int p, std::vector<uint64_t>* start, std::vector<uint6
     return true;
 }
 
+void finish_segments(Octave& o) {
+    for (size_t s = 0; s < 64; s++) o.per_width[s] = 1 / static_cast<double>(o.width[s]);
+    o.segment_shift = 0;
+    while (o.cells >> o.segment_shift >= 512) o.segment_shift++;
+    o.segment_guess.clear();
+    uint8_t s = 0;
+    for (uint64_t g = 0; g << o.segment_shift < o.cells; g++) {
+        while (o.first[s + 1] <= g << o.segment_shift) s++;
+        o.segment_guess.push_back(s);
+    }
+}
+
 Octave make_octave(int p, double bound, bool balance) {
     Octave o;
     o.p = p;
@@ -70,6 +82,7 @@ Octave make_octave(int p, double bound, bool balance) {
         o.first[s + 1] = o.first[s] + (length + o.width[s] - 1) / o.width[s];
     }
     o.cells = o.first[64];
+    finish_segments(o);
     return o;
 }
 
@@ -81,6 +94,7 @@ Octave widen(const Octave& from, int d) {
     for (auto& v : o.start) v <<= d;
     for (auto& v : o.centre) v <<= d;
     for (auto& v : o.width) v <<= d;
+    if (o.start.empty()) finish_segments(o);
     return o;
 }
 
@@ -89,6 +103,7 @@ std::shared_ptr<const LogTable> make_table(int p, double bound) {
     if (p >= 0) {
         t->octaves.push_back(make_octave(p, bound, true));
         t->subnormals = p == 10 ? 1023 : 0;
+        t->per_octave = 1 / static_cast<double>(t->octaves[0].cells);
         return t;
     }
     t->whole = true;
@@ -109,30 +124,6 @@ struct Cached {
 };
 
 }  // namespace
-
-uint64_t Octave::cell(uint64_t m) const {
-    if (!start.empty()) {
-        size_t i = guess[static_cast<size_t>(m >> guess_shift)];
-        while (start[i + 1] <= m) i++;
-        return i;
-    }
-    auto s = static_cast<size_t>(m >> (p - 6));
-    return first[s] + (m & ((uint64_t(1) << (p - 6)) - 1)) / width[s];
-}
-
-uint64_t Octave::start_of(uint64_t c) const {
-    if (!start.empty()) return start[static_cast<size_t>(c)];
-    auto s = static_cast<size_t>(std::upper_bound(first + 1, first + 64, c) - (first + 1));
-    return (static_cast<uint64_t>(s) << (p - 6)) + (c - first[s]) * width[s];
-}
-
-uint64_t Octave::centre_of(uint64_t c) const {
-    if (!start.empty()) return centre[static_cast<size_t>(c)];
-    auto s = static_cast<size_t>(std::upper_bound(first + 1, first + 64, c) - (first + 1));
-    uint64_t at = (c - first[s]) * width[s];
-    uint64_t length = std::min(width[s], (uint64_t(1) << (p - 6)) - at);
-    return (static_cast<uint64_t>(s) << (p - 6)) + at + (length - 1) / 2;
-}
 
 std::shared_ptr<const LogTable> log_table(int p, double bound) {
     static std::mutex mutex;

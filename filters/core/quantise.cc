@@ -37,36 +37,42 @@ bool finite_not_minus_zero(T x) {
 template <class T>
 bool place_checked(const Lattice& l, const Bound& bound, T x, int64_t* k) {
     int64_t j, again;
-    if (!finite_not_minus_zero(x) || !Points::place(l, x, j)) return false;
-    const T y = Points::point<T>(l, j);
+    T y;
+    if (!finite_not_minus_zero(x) || !Points::place(l, x, j, y)) return false;
     if (!finite_not_minus_zero(y) || !inside(bound, x, y) || !Points::place(l, y, again) || again != j) return false;
     *k = j;
     return true;
 }
 
-int64_t bits64(double x) {
-    int64_t b;
+uint64_t bits64(double x) {
+    uint64_t b;
     std::memcpy(&b, &x, 8);
     return b;
 }
 
-// The linear part of a uniform float lattice, a block at once and without branches: ok[i] says whether k[i] holds;
-// what does not is left to place_checked(), which knows all rules.
+// The linear part of a uniform float lattice, a block at once: k[i], and in the top bit of bad[i] that it does not
+// hold. Comparisons are done on the bits (non-negative doubles order as integers, NaN above all), since compilers do
+// not vectorise floating-point ones. Returns the union of bad[].
 template <class T>
-void place_linear(const T* x, size_t n, double step, double near, double bound, int64_t* k, uint8_t* ok) {
+uint64_t place_linear(const double* x, size_t n, double step, double near, double bound, int64_t* k, uint64_t* bad) {
+    constexpr uint64_t no_sign = ~uint64_t(0) >> 1;
+    const uint64_t last = bits64(near) - 1, allowed = bits64(bound), zero = bits64(Points::kRound);
+    uint64_t any = 0;
     for (size_t i = 0; i < n; i++) {
-        const double a = to_double(x[i]);
-        const double shifted = a / step + Points::kRound;
-        const double r = shifted - Points::kRound;
-        const double y = to_double(round_to<T>(r * step));
-        const double again = y / step + Points::kRound;
-        k[i] = bits64(shifted) - bits64(Points::kRound);
-        // near: beyond, shifted means nothing; NaN fails every comparison. Zero is left to the careful way only when
-        // it is -0: 1/x tells them apart without a branch
-        ok[i] = static_cast<uint8_t>((std::fabs(a) < near) & (std::fabs(y) < near) & (std::fabs(y - a) <= bound) &
-                                     (again == shifted));
+        const double shifted = x[i] / step + Points::kRound;
+        const double y = to_double(round_to<T>((shifted - Points::kRound) * step));
+        const uint64_t other = bits64(y / step + Points::kRound) ^ bits64(shifted);
+        const uint64_t b = bits64(x[i]);
+        uint64_t f = last - (b & no_sign);             // |x| >= near, or NaN
+        f |= last - (bits64(y) & no_sign);             // the same for the value given back
+        f |= allowed - (bits64(y - x[i]) & no_sign);   // error > bound
+        f |= other | (0 - other);                      // another index the second time
+        f |= b & ~(b << 1 | (0 - (b << 1)));           // -0 alone has a sign and nothing else
+        bad[i] = f;
+        any |= f;
+        k[i] = static_cast<int64_t>(bits64(shifted) - zero);
     }
-    for (size_t i = 0; i < n; i++) ok[i] = static_cast<uint8_t>(ok[i] & (bits_of(x[i]) != kSignBit<T>));
+    return any;
 }
 
 }  // namespace
@@ -76,28 +82,38 @@ size_t Lattice::quantise(const void* data, size_t stride, size_t n, int64_t* k, 
         using T = decltype(zero);
         const T* x = static_cast<const T*>(data);
         size_t exceptions = 0;
-        T block[kBlock];
-        int64_t placed[kBlock];
-        uint8_t ok[kBlock];
-        for (size_t at = 0; at < n; at += kBlock) {
-            const size_t m = std::min(kBlock, n - at);
-            for (size_t i = 0; i < m; i++) block[i] = x[(at + i) * stride];
-            bool tried = false;
-            if constexpr (is_float<T>) {
-                // beyond 2^40 steps rounding would need more care than place_linear() takes
-                if (kind_ == Kind::uniform) {
-                    place_linear(block, m, step_, std::min(near_, step_ * 0x1p40), bound_.value, placed, ok);
-                    tried = true;
+        auto careful = [&](size_t i) {
+            mask[i] = !place_checked(*this, bound_, x[i * stride], &k[i]);
+            exceptions += mask[i];
+        };
+        if constexpr (is_float<T>) {
+            if (kind_ == Kind::uniform) {
+                // beyond 2^40 steps rounding needs more care than place_linear() takes
+                const double near = std::min(near_, step_ * 0x1p40);
+                double block[kBlock];
+                uint64_t bad[kBlock];
+                int64_t placed[kBlock];
+                for (size_t at = 0; at < n; at += kBlock) {
+                    const size_t m = std::min(kBlock, n - at);
+                    for (size_t i = 0; i < m; i++) block[i] = to_double(x[(at + i) * stride]);
+                    if (!(place_linear<T>(block, m, step_, near, bound_.value, placed, bad) >> 63)) {
+                        std::memcpy(k + at, placed, m * sizeof *k);
+                        std::memset(mask + at, 0, m);
+                        continue;
+                    }
+                    for (size_t i = 0; i < m; i++) {
+                        if (!(bad[i] >> 63)) {
+                            k[at + i] = placed[i];
+                            mask[at + i] = 0;
+                        } else {
+                            careful(at + i);
+                        }
+                    }
                 }
-            }
-            if (!tried) std::memset(ok, 0, m);
-            for (size_t i = 0; i < m; i++) {
-                if (!ok[i]) ok[i] = place_checked(*this, bound_, block[i], &placed[i]);
-                if (ok[i]) k[at + i] = placed[i];
-                else exceptions++;
-                mask[at + i] = !ok[i];
+                return exceptions;
             }
         }
+        for (size_t i = 0; i < n; i++) careful(i);
         return exceptions;
     });
 }
