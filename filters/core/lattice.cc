@@ -175,7 +175,9 @@ double Lattice::edge(int64_t k) const {
                                                         : Points::log_magnitude<T>(*log_, static_cast<uint64_t>(j), false);
             v = kind_ == Kind::log && j == 1 ? magnitude_value<T>(m) / 2 : below<T>(std::min<uint64_t>(m, kInfinity<T>));
         } else {
-            v = static_cast<double>(Points::whole_magnitude(*log_, static_cast<uint64_t>(j), false)) - 0.5;
+            // behind the last cell lies 2^64, which is no uint64_t
+            const bool past = static_cast<uint64_t>(j) > log_->first[63] + log_->octaves[63].cells;
+            v = past ? 0x1p64 : static_cast<double>(Points::whole_magnitude(*log_, static_cast<uint64_t>(j), false)) - 0.5;
         }
         return mirrored ? -v : v;
     });

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from .lattice import Lattice, rne
+from .lattice import Lattice
 from .model_file import MAX_BUCKETS, Variable, require
 
 
@@ -27,7 +27,7 @@ def unwarp(v: Variable, z: float) -> float:
 
 def big_z(v: Variable, x: float) -> int:
     """Z(x): the warped value in units of 2^-14."""
-    return rne(16384.0 * warp(v, x))
+    return round(16384.0 * warp(v, x))
 
 
 def width(v: Variable, lattice: Lattice) -> int:

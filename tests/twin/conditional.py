@@ -12,7 +12,7 @@ from . import network
 from .cells import Cells, check_total
 from .entropy import Bits, FrequencyTable, Rans, lanes_for
 from .features import Features
-from .lattice import Lattice
+from .lattice import Lattice, OrdinalIntegers
 from .model_file import Model
 from .reader import CorruptDataError, Reader, unzigzag, wrap64
 from .tables import INV, SIG, Shape
@@ -20,10 +20,7 @@ from .tables import INV, SIG, Shape
 Ints = NDArray[np.int64]
 
 
-def latent_lattice() -> Lattice:
-    lattice = Lattice(np.dtype("<f8"), 0, 0.0, 1.0)
-    assert lattice.name == "uniform"
-    return lattice
+LATENT_LATTICE = OrdinalIntegers(np.dtype("<i8"))  # uniform with step 1
 
 
 class Decoder:
@@ -31,7 +28,7 @@ class Decoder:
 
     def __init__(self, model: Model, rows: int, lattices: Sequence[Lattice], masks: Sequence[NDArray[np.bool_] | None]):
         self.model, self.rows = model, rows
-        self.lattices = [*lattices, *[latent_lattice()] * model.latents]
+        self.lattices = [*lattices, *[LATENT_LATTICE] * model.latents]
         self.masks = [*masks, *[None] * model.latents]
         self.cells = {
             v: Cells(model.variables[v], self.lattices[v]) for v in model.order if not model.variables[v].derived

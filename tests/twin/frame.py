@@ -14,6 +14,7 @@ from . import latent
 from .conditional import Decoder
 from .exceptions import Exceptions, read_exceptions
 from .lattice import ABS, EXACT, LATENT, PW_REL, Lattice, cast
+from .lattice import lattice as make_lattice
 from .model_file import Model, read_model
 from .reader import CorruptDataError, ModelNotFoundError, Reader, UnsupportedVersionError
 
@@ -122,11 +123,11 @@ def _whole_items(frame: Frame) -> NDArray[np.generic]:
 def _lattice(frame: Frame, model: Model | None, column: int) -> Lattice:
     """Section 1, which model fits a chunk."""
     if model is None:
-        return Lattice(frame.dtype, *frame.bound)
+        return make_lattice(frame.dtype, *frame.bound)
     if model.fits(frame.table[1] if frame.table else None):
         v = model.variables[column] if model.columns else None
-        return Lattice(frame.dtype, *model.bound(column), v.unit if v else 0.0, v.noise if v else 0.0)
-    return Lattice(frame.dtype, *(model.bounds[0] if len(set(model.bounds)) == 1 else (EXACT, 0.0)))
+        return make_lattice(frame.dtype, *model.bound(column), v.unit if v else 0.0, v.noise if v else 0.0)
+    return make_lattice(frame.dtype, *(model.bounds[0] if len(set(model.bounds)) == 1 else (EXACT, 0.0)))
 
 
 def _columns(frame: Frame, model: Model | None) -> list[NDArray[np.generic]]:

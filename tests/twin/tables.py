@@ -6,8 +6,8 @@ from functools import cache
 
 import numpy as np
 
-from .lattice import integer_power
 from .model_file import Variable
+from .octave import integer_power
 
 
 def _power_of_e(j: int) -> int:
