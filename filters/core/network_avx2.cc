@@ -33,18 +33,21 @@ BALER_AVX2 inline void store(const LayerCall& call, size_t o, size_t r, __m256i 
 template <int N>
 BALER_AVX2 inline void tile(const LayerCall& call, size_t o, size_t r) {
     __m256i low[N], high[N];
+#pragma GCC unroll 8
     for (int i = 0; i < N; i++) low[i] = high[i] = _mm256_set1_epi32(call.bias[o + static_cast<size_t>(i)]);
     const int32_t* weights = call.weights + o * call.pairs;
     for (size_t p = 0; p < call.pairs; p++) {
         const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(call.in[2 * p] + r));
         const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(call.in[2 * p + 1] + r));
         const __m256i x = _mm256_unpacklo_epi16(a, b), y = _mm256_unpackhi_epi16(a, b);
+#pragma GCC unroll 8
         for (int i = 0; i < N; i++) {
             const __m256i w = _mm256_set1_epi32(weights[static_cast<size_t>(i) * call.pairs + p]);
             low[i] = _mm256_add_epi32(low[i], _mm256_madd_epi16(x, w));
             high[i] = _mm256_add_epi32(high[i], _mm256_madd_epi16(y, w));
         }
     }
+#pragma GCC unroll 8
     for (int i = 0; i < N; i++) store(call, o + static_cast<size_t>(i), r, low[i], high[i]);
 }
 

@@ -44,17 +44,20 @@ BALER_AVX512 inline void store(const LayerCall& call, size_t o, size_t r, __m512
 template <int N>
 BALER_AVX512 inline void tile(const LayerCall& call, size_t o, size_t r) {
     __m512i low[N], high[N];
+#pragma GCC unroll 8
     for (int i = 0; i < N; i++) low[i] = high[i] = _mm512_set1_epi32(call.bias[o + static_cast<size_t>(i)]);
     const int32_t* weights = call.weights + o * call.pairs;
     for (size_t p = 0; p < call.pairs; p++) {
         const __m512i a = _mm512_loadu_si512(call.in[2 * p] + r), b = _mm512_loadu_si512(call.in[2 * p + 1] + r);
         const __m512i x = _mm512_unpacklo_epi16(a, b), y = _mm512_unpackhi_epi16(a, b);
+#pragma GCC unroll 8
         for (int i = 0; i < N; i++) {
             const int32_t* w = weights + static_cast<size_t>(i) * call.pairs + p;
             multiply_add(low[i], x, w);
             multiply_add(high[i], y, w);
         }
     }
+#pragma GCC unroll 8
     for (int i = 0; i < N; i++) store(call, o + static_cast<size_t>(i), r, low[i], high[i]);
 }
 
