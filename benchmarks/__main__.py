@@ -1,4 +1,4 @@
-"""`python -m benchmarks [tables|grids]`: ours and the peers' at all bounds; JSON and Markdown into benchmarks/results."""
+"""`python -m benchmarks [tables|grids]`: ours and the peers' at all bounds; JSON and Markdown into results/."""
 
 from __future__ import annotations
 
