@@ -5,13 +5,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "frequency_table.h"
 #include "table.h"
 
 namespace baler::builtin {
 
 constexpr size_t kBlock = 4096;
-constexpr uint32_t kTableScale = 4096;  // frequencies are multiples of 16 of 65536
-constexpr uint32_t kMaxTokens = 256;
 constexpr uint32_t kMaxGroups = 32;
 constexpr uint32_t kMaxCells = 1024;    // groups of factor 0 x groups of factor 1
 constexpr uint32_t kMaxTables = 64;
@@ -27,14 +26,6 @@ inline uint32_t max_tables(size_t rows) {
 struct Bin {
     uint64_t start = 0;  // relative to the column's origin, modulo 2^64
     uint8_t bits = 0;    // 2^bits wide, `bits` plain bits choose inside; up to 64
-};
-
-struct FrequencyTable {
-    uint8_t precision = 0;           // 2^precision levels an octave
-    std::vector<uint8_t> level;      // per token; 0: does not occur
-    std::vector<uint16_t> start;     // from the levels
-    std::vector<uint16_t> freq;      // in 4096ths, as freq - 1 would not be needed: 4096 fits
-    void build();
 };
 
 // What later columns see of a column: its tokens in groups, every group with a number for scores.

@@ -2,36 +2,12 @@
 
 #include "builtin_transform.h"
 #include "coders.h"
-#include "entropy.h"
 
 namespace baler {
 
 namespace {
 
 using namespace builtin;
-
-// A column's tables as the decoder wants them: token by the upper 12 bits of a slot.
-struct Lookup {
-    std::vector<uint8_t> token;     // tables x 4096
-    std::vector<uint32_t> packed;   // tables x 256: start | (freq - 1) << 16, in 65536ths
-
-    explicit Lookup(const ColumnPlan& c) : token(c.tables.size() * kTableScale), packed(c.tables.size() * kMaxTokens) {
-        for (size_t t = 0; t < c.tables.size(); t++)
-            for (size_t i = 0; i < c.n_tokens(); i++) {
-                const uint32_t start = c.tables[t].start[i], freq = c.tables[t].freq[i];
-                if (!freq) continue;
-                std::fill_n(token.begin() + static_cast<std::ptrdiff_t>(t * kTableScale + start), freq,
-                            static_cast<uint8_t>(i));
-                packed[t * kMaxTokens + i] = start * 16 | (freq * 16 - 1) << 16;
-            }
-    }
-    uint8_t read(RansDecoder& coder, int lane, uint8_t table) const {
-        const uint8_t t = token[table * kTableScale + (coder.slot(lane) >> 4)];
-        const uint32_t p = packed[table * kMaxTokens + t];
-        coder.advance(lane, p & 0xffff, (p >> 16) + 1);
-        return t;
-    }
-};
 
 class Decoder {
   public:
@@ -41,11 +17,11 @@ class Decoder {
     void run() {
         const size_t C = plan_.columns.size(), n = table_.rows;
         std::vector<RowTables> rows;
-        std::vector<Lookup> lookups;
+        std::vector<TableLookup> lookups;
         for (size_t p = 0; p < C; p++) {
             const bool coded = plan_.columns[p].method == ColumnPlan::coded;
             rows.emplace_back(plan_, static_cast<uint32_t>(p));
-            lookups.emplace_back(coded ? plan_.columns[p] : ColumnPlan{});
+            lookups.emplace_back(plan_.columns[p].tables);
             column(p).k.assign(n, plan_.columns[p].value);
             if (coded) tokens_[p].resize(n);
         }
@@ -62,7 +38,7 @@ class Decoder {
   private:
     Column& column(size_t position) { return table_.columns[plan_.order[position]]; }
 
-    void block(size_t p, RowTables& rows, const Lookup& lookup, size_t begin, size_t end) {
+    void block(size_t p, RowTables& rows, const TableLookup& lookup, size_t begin, size_t end) {
         const ColumnPlan& c = plan_.columns[p];
         Column& to = column(p);
         uint8_t* token = tokens_[p].data();

@@ -2,7 +2,6 @@
 
 #include "builtin_encoder.h"
 #include "coders.h"
-#include "entropy.h"
 
 namespace baler {
 
@@ -50,9 +49,7 @@ void builtin_encode(const Table& table, ByteWriter& out) {
             const size_t T = c.n_tokens();
             packed.resize(c.tables.size() * T);
             for (size_t t = 0; t < c.tables.size(); t++)
-                for (size_t i = 0; i < T; i++)
-                    packed[t * T + i] = c.tables[t].freq[i]
-                        ? RansEncoder::pack(c.tables[t].start[i] * 16u, c.tables[t].freq[i] * 16u) : 0;
+                for (size_t i = 0; i < T; i++) packed[t * T + i] = c.tables[t].packed(i);
             const uint8_t* token = work.tokens[p].data() + begin;
             coder.begin_run();
             uint32_t* symbols = coder.append(m);

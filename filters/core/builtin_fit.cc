@@ -7,34 +7,6 @@ namespace baler::builtin {
 
 namespace {
 
-FrequencyTable make_table(const uint32_t* counts, size_t tokens) {
-    FrequencyTable best, t;
-    double least = 0;
-    for (uint8_t precision = 0; precision < 4; precision++) {
-        const double steps = 1 << precision;
-        t.precision = precision;
-        t.level.assign(tokens, 0);
-        double cost = 0;
-        for (size_t i = 0; i < tokens; i++) {
-            if (!counts[i]) continue;
-            int e = 0;
-            const double m = std::frexp(static_cast<double>(counts[i]), &e) * 2 - 1;
-            t.level[i] = static_cast<uint8_t>(std::min(1 + (e - 1) * (1 << precision) + std::lround(m * steps),
-                                                       25L << precision));
-            cost += 1.6 + 0.75 * precision;
-        }
-        t.build();
-        for (size_t i = 0; i < tokens; i++)
-            if (counts[i]) cost += counts[i] * (12 - std::log2(static_cast<double>(t.freq[i])));
-        if (precision == 0 || cost < least) {
-            least = cost;
-            best = t;
-        }
-    }
-    return best;
-}
-
-
 class Fitter {
   public:
     Fitter(Work& work, size_t position)
@@ -159,7 +131,7 @@ class Fitter {
         std::vector<uint32_t> counts(tables * T);
         for (size_t x = 0; x < cells_; x++)
             for (size_t t = 0; t < T; t++) counts[c_.map[x] * T + t] += joint[x * T + t];
-        for (size_t i = 0; i < tables; i++) c_.tables.push_back(make_table(&counts[i * T], T));
+        for (size_t i = 0; i < tables; i++) c_.tables.push_back(measured_table(&counts[i * T], T));
     }
 
     Work& work_;

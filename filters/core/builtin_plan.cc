@@ -19,24 +19,6 @@ std::vector<uint64_t> row_axes(const Table& table) {
     return {table.rows};
 }
 
-void FrequencyTable::build() {
-    uint32_t weight[kMaxTokens], share[kMaxTokens];
-    const uint32_t steps = 1u << precision;
-    for (size_t t = 0; t < level.size(); t++) {
-        const uint32_t l = level[t];
-        weight[t] = l ? (steps + (l - 1) % steps) << ((l - 1) / steps) : 0;
-    }
-    normalise(weight, level.size(), kTableScale, share);
-    start.resize(level.size());
-    freq.resize(level.size());
-    uint32_t at = 0;
-    for (size_t t = 0; t < level.size(); t++) {
-        start[t] = static_cast<uint16_t>(at);
-        freq[t] = static_cast<uint16_t>(share[t]);
-        at += share[t];
-    }
-}
-
 namespace {
 
 [[noreturn]] void damaged(const char* why) { fail(BALER_ERR_CORRUPT, "built-in model is damaged: %s", why); }
@@ -44,8 +26,9 @@ namespace {
 struct Models {
     Number order, method, value, flag, scale, base, stride, entries, entry, gap, axes, axis, terms, term, coefficient;
     Number origin, bits, factor, inputs, step, lag, weight, thresholds, threshold, spread, groups, group, z;
-    Number tables, table, precision, level[4][2];
-    Bit split[65], leaf[65], as_left, as_above, absent[2][3];
+    Number tables, table;
+    Bit split[65], leaf[65], as_left, as_above;
+    TableModels table_levels;
 };
 
 template <class Side>
@@ -268,39 +251,7 @@ class PlanCoder {
                 else field(side_, m_.table, c.map[i], c.tables.size() - 1);
             }
         }
-        for (size_t t = 0; t < c.tables.size(); t++) levels(c.tables[t], t ? &c.tables[t - 1] : nullptr, c.n_tokens());
-    }
-
-    void levels(FrequencyTable& t, const FrequencyTable* above, size_t tokens) {
-        field(side_, m_.precision, t.precision, 3);
-        if (reading) t.level.resize(tokens);
-        const int unit = 8 >> t.precision;  // of a level, in eighths of an octave
-        const int most = 25 << t.precision;
-        int west = -1, northwest = -1;
-        bool any = false;
-        for (size_t i = 0; i < tokens; i++) {
-            const int north = above && above->level[i] ? (above->level[i] - 1) * (8 >> above->precision) : -1;
-            uint8_t absent = t.level[i] == 0;
-            side_.bit(m_.absent[west < 0][above ? 1 + (north < 0) : 0], absent);
-            if (absent) {
-                t.level[i] = 0;
-                west = -1;
-            } else {
-                int guess = north >= 0 ? north : west >= 0 ? west : 0;
-                if (north >= 0 && west >= 0 && northwest >= 0)
-                    guess = std::max(std::min(std::max(north, west), north + west - northwest), std::min(north, west));
-                guess /= unit;
-                int64_t d = reading ? 0 : t.level[i] - 1 - guess;
-                signed_field(side_, m_.level[t.precision][north >= 0], d);
-                if (d < -guess || d >= most - guess) damaged("a frequency");
-                t.level[i] = static_cast<uint8_t>(1 + guess + d);
-                west = (t.level[i] - 1) * unit;
-                any = true;
-            }
-            northwest = north;
-        }
-        if (!any) damaged("a table without tokens");
-        if (reading) t.build();
+        for (size_t t = 0; t < c.tables.size(); t++) code_table(side_, m_.table_levels, c.tables[t], t ? &c.tables[t - 1] : nullptr, c.n_tokens());
     }
 
     Side& side_;

@@ -33,13 +33,16 @@ Range range_of(const std::vector<int64_t>& v, const Column& c) {
     return r;
 }
 
-// The largest number that divides all distances from `low`.
-uint64_t stride_of(const std::vector<int64_t>& v, const Column& c, const Range& range) {
-    if (range.span() >> 62) return 1;
+// The largest number that divides all distances from the base: the smallest value, or 0 when values are far apart.
+uint64_t stride_of(const std::vector<int64_t>& v, const Column& c, const Range& range, int64_t& base) {
+    base = range.span() >> 62 ? 0 : range.low;
     uint64_t g = 0;
-    for (size_t i = 0; i < v.size() && g != 1; i++)
-        if (!c.masked(i)) g = std::gcd(g, static_cast<uint64_t>(v[i]) - static_cast<uint64_t>(range.low));
-    return std::max<uint64_t>(g, 1);
+    for (size_t i = 0; i < v.size() && g != 1; i++) {
+        if (c.masked(i)) continue;
+        const uint64_t d = static_cast<uint64_t>(v[i]) - static_cast<uint64_t>(base);
+        g = std::gcd(g, static_cast<int64_t>(d) < 0 ? uint64_t(0) - d : d);
+    }
+    return g >> 62 ? 1 : std::max<uint64_t>(g, 1);
 }
 
 // A column's values as whole multiples of 2^-scale, when they are; found on the sample, proved on all.
@@ -114,18 +117,18 @@ class Preparer {
 
   private:
     void map_and_stride(const Range& range) {
-        plan_.base = range.low;
-        plan_.stride = stride_of(column_.k, column_, range);
+        plan_.stride = stride_of(column_.k, column_, range, plan_.base);
         uint64_t span = range.span() / plan_.stride;
         std::vector<int64_t> v;
         int scale = 0;
         if (column_.lattice.kind() == Lattice::Kind::ordinal && span > 1 && integers(work_, column_, scale, v)) {
             const Range values = range_of(v, column_);
-            const uint64_t stride = stride_of(v, column_, values);
+            int64_t base = 0;
+            const uint64_t stride = stride_of(v, column_, values, base);
             if (length_of(values.span() / stride) < length_of(span)) {
                 plan_.by_value = 1;
                 plan_.scale = scale;
-                plan_.base = values.low;
+                plan_.base = base;
                 plan_.stride = stride;
                 span = values.span() / stride;
             }

@@ -2,7 +2,9 @@
 // need no tables about tables. docs/format.md, section 5.1. One template writes and reads every field.
 #pragma once
 
-#include "entropy.h"
+#include <algorithm>
+
+#include "frequency_table.h"
 
 namespace baler::builtin {
 
@@ -123,6 +125,46 @@ void signed_field(Side& side, Number& model, int64_t& value) {
     uint64_t v = (static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63);
     side.number(model, v);
     if (Side::reading) value = static_cast<int64_t>(v >> 1) ^ -static_cast<int64_t>(v & 1);
+}
+
+struct TableModels {
+    Number precision, level[4][2];
+    Bit absent[2][3];
+};
+
+// Levels are foretold by the token before and by the table before (`above`), as in a picture.
+template <class Side>
+void code_table(Side& side, TableModels& m, FrequencyTable& t, const FrequencyTable* above, size_t tokens) {
+    constexpr bool reading = Side::reading;
+    field(side, m.precision, t.precision, 3);
+    if (reading) t.level.resize(tokens);
+    const int unit = 8 >> t.precision;  // of a level, in eighths of an octave
+    const int most = 25 << t.precision;
+    int west = -1, northwest = -1;
+    bool any = false;
+    for (size_t i = 0; i < tokens; i++) {
+        const int north = above && above->level[i] ? (above->level[i] - 1) * (8 >> above->precision) : -1;
+        uint8_t absent = t.level[i] == 0;
+        side.bit(m.absent[west < 0][above ? 1 + (north < 0) : 0], absent);
+        if (absent) {
+            t.level[i] = 0;
+            west = -1;
+        } else {
+            int guess = north >= 0 ? north : west >= 0 ? west : 0;
+            if (north >= 0 && west >= 0 && northwest >= 0)
+                guess = std::max(std::min(std::max(north, west), north + west - northwest), std::min(north, west));
+            guess /= unit;
+            int64_t d = reading ? 0 : t.level[i] - 1 - guess;
+            signed_field(side, m.level[t.precision][north >= 0], d);
+            if (d < -guess || d >= most - guess) fail(BALER_ERR_CORRUPT, "a table of frequencies is damaged");
+            t.level[i] = static_cast<uint8_t>(1 + guess + d);
+            west = (t.level[i] - 1) * unit;
+            any = true;
+        }
+        northwest = north;
+    }
+    if (!any) fail(BALER_ERR_CORRUPT, "a table of frequencies is empty");
+    if (reading) t.build();
 }
 
 }  // namespace baler::builtin
