@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import subprocess
 import sys
+import tempfile
+import time
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +21,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import abi
 import models
@@ -95,11 +102,187 @@ def case(seed: int) -> tuple[NDArray[Any], models.Model]:
     return table, models.random_model(rng, table, random_bounds(rng, columns), n_latents=int(rng.integers(4)) // 2)
 
 
-@pytest.mark.parametrize("seed", range(66))
+@cache
+def model_mode() -> ctypes.CDLL:
+    """Encoder that keeps the model's frame where the library would keep the smallest."""
+    path = os.environ.get("BALER_MODEL_MODE")
+    if path is None:
+        build = Path(tempfile.gettempdir()) / f"baler-tests-model-mode-{os.getuid()}"
+        subprocess.run(["cmake", "-S", str(HERE), "-B", str(build)], check=True, capture_output=True)
+        subprocess.run(["cmake", "--build", str(build), "--parallel", "2"], check=True, capture_output=True)
+        path = str(build / "libmodel_mode.so")
+    return ctypes.CDLL(path)
+
+
+def encode_with(model: bytes, table: NDArray[Any], latents: NDArray[np.int32] | None = None) -> bytes:
+    """A frame in model mode."""
+    array = abi.describe(table)
+    out = ctypes.create_string_buffer(table.nbytes * 16 + (1 << 16))
+    written = ctypes.c_size_t()
+    given = None if latents is None else latents.ctypes.data_as(ctypes.c_void_p)
+    arguments = (ctypes.byref(array), ctypes.c_void_p(table.ctypes.data), given, out, ctypes.c_size_t(len(out)))
+    code = model_mode().model_mode_encode(model, ctypes.c_size_t(len(model)), *arguments, ctypes.byref(written))
+    if code:
+        raise abi.NativeError(code, out.raw[: written.value].decode())
+    return out.raw[: written.value]
+
+
+@pytest.mark.parametrize("seed", range(110))
 def test_every_model_gives_the_values_back_inside_the_bound(seed: int) -> None:
     table, model = case(seed)
-    with opened(model.pack()) as handle:
-        frame = abi.encode(table, model=handle)
+    data = model.pack()
+    with opened(data) as handle:
+        frame = encode_with(data, table)
+        assert abi.info(frame).mode == abi.MODEL
         back = abi.decode_like(frame, table, model=handle)
         assert_within(table, back, model.bounds)
-        assert abi.encode(back, model=handle) == frame, "encoding again changes nothing"
+        assert encode_with(data, back) == frame, "encoding again changes nothing"
+        smallest = abi.encode(table, model=handle)
+        assert len(smallest) <= len(frame)
+        assert abi.decode_like(smallest, table, model=handle).tobytes() == back.tobytes(), "the mode changes no value"
+
+
+@pytest.mark.parametrize("seed", range(0, 110, 3))
+def test_latents_from_outside_change_no_value(seed: int) -> None:
+    table, model = case(seed)
+    rng = np.random.default_rng(seed)
+    latents = rng.integers(-1000, 1000, (len(table), max(len(model.latents), 1)), dtype=np.int32)
+    latents[rng.random(latents.shape) < 0.1] = np.iinfo(np.int32).min
+    data = model.pack()
+    with opened(data) as handle:
+        frames = [encode_with(data, table), encode_with(data, table, latents)]
+        values = [abi.decode_like(frame, table, model=handle).tobytes() for frame in frames]
+    assert values[0] == values[1]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_latent_only_frames_read_the_same_from_anywhere(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    table = random_table(rng, ["f4", "i2", "f8"][seed % 3], int(rng.choice([1, 40, 3000])), 4)
+    model = models.random_model(rng, table, [(models.LATENT, 0.0)], n_latents=3)
+    with opened(model.pack()) as handle:
+        frame = abi.encode(table, model=handle)
+        assert abi.info(frame).mode == abi.LATENT_ONLY or len(frame) < table.nbytes + 300
+        back = abi.decode_like(frame, table, model=handle)
+        if table.dtype.kind == "f":
+            odd = ~np.isfinite(table)
+            assert back[odd].tobytes() == table[odd].tobytes(), "what is not finite is kept"
+            assert np.isfinite(back[~odd]).all() or table.dtype == np.float16
+
+
+def digest() -> str:
+    """Of all frames and values of a few random models: the same under every instruction set."""
+    out = hashlib.sha256()
+    for seed in range(40):
+        table, model = case(seed)
+        data = model.pack()
+        frame = encode_with(data, table)
+        with opened(data) as handle:
+            out.update(frame + abi.decode_like(frame, table, model=handle).tobytes())
+    return out.hexdigest()
+
+
+@pytest.mark.parametrize("name", ["portable", "avx2", "avx512"])
+def test_every_instruction_set_gives_the_same_bytes(name: str) -> None:
+    script = f"import sys; sys.path.insert(0, {str(HERE)!r}); import test_models_lose_nothing as t; print(t.digest())"
+    environment = os.environ | {"BALER_ISA": name}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == digest()
+
+
+def test_damaged_models_are_refused() -> None:
+    table, model = case(5)
+    good = model.pack()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(1500):
+        bad = bytearray(good[: int(rng.integers(len(good)))] if rng.random() < 0.3 else good)
+        for _ in range(int(rng.integers(1, 4))):
+            if bad:
+                bad[int(rng.integers(len(bad)))] ^= 1 << int(rng.integers(8))
+        try:
+            with opened(bytes(bad)) as handle:
+                abi.decode_like(abi.encode(table, model=handle), table, model=handle)
+        except abi.NativeError as error:
+            assert error.code in (abi.CORRUPT, abi.VERSION, abi.MODEL_INVALID)
+            refused += 1
+    assert refused > 500
+
+
+def test_damaged_payloads_never_crash() -> None:
+    rng = np.random.default_rng(0)
+    for seed in range(20):
+        table, model = case(seed)
+        data = model.pack()
+        frame = encode_with(data, table)
+        with opened(data) as handle:
+            for _ in range(30):
+                bad = bytearray(frame)
+                for _ in range(int(rng.integers(1, 6))):
+                    bad[int(rng.integers(68, len(bad) - 4))] ^= 1 << int(rng.integers(8))
+                bad[-4:] = zlib.crc32(bad[:-4]).to_bytes(4, "little")
+                with suppress(abi.NativeError):
+                    abi.decode_like(bytes(bad), table, model=handle)
+
+
+def hostile() -> list[tuple[str, models.Model]]:
+    """Models that break one rule each."""
+    column = models.Variable()
+    net = models.Net([], [models.Layer(np.zeros((2, 0), int), np.zeros(2, int), np.zeros(2, int))])
+    base = models.Model([column], order=[0], nets={0: net})
+    wide = models.Layer(np.full((2, 2), -32768), np.zeros(2, int), np.zeros(2, int))
+    own = models.Net([(models.BEFORE, 0, 0)] * 2, [wide])
+
+    def column_with(**change: Any) -> models.Model:
+        return replace(base, variables=[replace(column, **change)])
+
+    def with_net(bad: models.Net) -> models.Model:
+        return replace(base, nets={0: bad})
+
+    looped = replace(net, inputs=[(models.Z, 0, 0)], layers=[replace(net.layers[0], weight=np.ones((2, 1), int))])
+    return [
+        ("sums that overflow", with_net(own)),
+        ("an input that is not known yet", with_net(looped)),
+        ("a layer too many", with_net(replace(net, layers=net.layers * 7))),
+        (
+            "outputs too few",
+            with_net(replace(net, layers=[models.Layer(np.zeros((1, 0), int), np.zeros(1, int), np.zeros(1, int))])),
+        ),
+        ("knots that fall", column_with(x=(1.0, -1.0))),
+        ("a knot that is no number", column_with(x=(float("nan"), 1.0))),
+        ("a range upside down", column_with(lo=2.0)),
+        ("a spike outside", column_with(spike=2.0)),
+        ("an escape that is free", column_with(esc=0)),
+        ("a shape that is no distribution", column_with(shape=((1, 0, 1),) * 3)),
+        ("an order with a repetition", replace(base, variables=[column] * 2, order=[0, 0], nets={0: net})),
+        ("a hint that looks at itself", replace(base, hints={0: [(models.COLUMN, 0)]})),
+        ("a hint that pops nothing", replace(base, hints={0: [(models.ADD,)]})),
+        ("a hint of two values", replace(base, hints={0: [(models.CONSTANT, 1.0)] * 2})),
+        ("a hint that is too deep", replace(base, hints={0: [(models.CONSTANT, 1.0)] * 33 + [(models.ADD,)] * 32})),
+        ("a derived column without relation", replace(base, variables=[replace(column, derived=True)], nets={})),
+        ("a bound that is negative", base.with_bounds([(models.ABS, -1.0)])),
+        ("more bounds than columns", base.with_bounds([(models.ABS, 1.0)] * 2)),
+        ("latent without autoencoder", base.with_bounds([(models.LATENT, 0.0)])),
+    ]
+
+
+@pytest.mark.parametrize("model", [pytest.param(model, id=name) for name, model in hostile()])
+def test_models_that_break_a_rule_are_refused(model: models.Model) -> None:
+    with pytest.raises(abi.NativeError) as caught, opened(model.pack()):
+        pass
+    assert caught.value.code in (abi.CORRUPT, abi.MODEL_INVALID)
+
+
+def test_a_model_with_too_many_buckets_costs_no_time_and_no_chunk() -> None:
+    shape = {"x": (-1e30, 1e30), "lo": -1e30, "hi": 1e30, "w": 12}
+    net = models.Net([], [models.Layer(np.zeros((2, 0), int), np.zeros(2, int), np.zeros(2, int))])
+    n = 1000
+    model = models.Model([models.Variable(**shape)] * n, order=list(range(n)), nets=dict.fromkeys(range(n), net))
+    table = np.random.default_rng(0).normal(size=(5, n)).astype("f4")
+    data = model.pack()
+    start = time.process_time()
+    with opened(data) as handle:
+        assert abi.decode_like(abi.encode(table, model=handle), table, model=handle).tobytes() == table.tobytes()
+        with suppress(abi.NativeError):
+            encode_with(data, table)
+    assert time.process_time() - start < 3
