@@ -16,7 +16,7 @@ from numcodecs.registry import register_codec  # type: ignore[import-untyped]
 
 from . import native, registry, settings
 from .bound import ErrorBound
-from .errors import BoundError, ConfigError, DTypeError, ShapeError
+from .errors import BoundError, ConfigError, CorruptDataError, DTypeError, ShapeError
 from .model import BoundSpec, Model
 from .sections import MAX_BYTES
 from .settings import ModelSource, Settings
@@ -256,9 +256,12 @@ def _settings_from(model: Mapping[str, object], bound: object, stable: bool) -> 
 
 
 def _decode_new(frame: npt.NDArray[np.uint8], info: native.Frame, model: native.NativeModel | None) -> npt.NDArray[Any]:
-    # the header's size is only a claim until the frame is decoded; untouched pages cost nothing
     dtype = np.dtype(np.uint8) if info.dtype == np.dtype("V1") else info.dtype
-    array: npt.NDArray[Any] = np.empty(info.shape, dtype, order="F" if info.order == "F" else "C")
+    try:
+        array: npt.NDArray[Any] = np.empty(info.shape, dtype, order="F" if info.order == "F" else "C")
+    except (MemoryError, ValueError):
+        claim = f"{info.dtype} {info.shape}, {info.nbytes} bytes"
+        raise CorruptDataError(f"a frame of {frame.size} bytes claims to hold {claim}: more than memory") from None
     native.decode(frame, array, model=model)
     return array
 

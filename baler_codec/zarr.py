@@ -30,7 +30,7 @@ import zarr
 from zarr.abc.codec import ArrayBytesCodec
 from zarr.registry import register_codec
 
-from . import registry
+from . import native, registry
 from .bound import ErrorBound, is_numeric
 from .codec import Baler, Embed
 from .errors import BoundError, ConfigError, CorruptDataError, DTypeError, ModelNotFoundError, ShapeError
@@ -137,15 +137,19 @@ class BalerCodec(ArrayBytesCodec):
         return chunk_spec.prototype.buffer.from_bytes(self.codec.encode(array))
 
     def _decode_sync(self, chunk_data: Buffer, chunk_spec: ArraySpec) -> NDBuffer:
-        array = self.codec.decode(chunk_data.as_numpy_array())
+        frame = chunk_data.as_numpy_array()
+        info = native.frame_info(frame)
         dtype = chunk_spec.dtype.to_native_dtype()
-        if not is_numeric(dtype) and array.dtype.itemsize == dtype.itemsize:
-            array = array.view(_little(dtype))
-        if array.shape != chunk_spec.shape or array.dtype != dtype.newbyteorder(array.dtype.byteorder):
+        same = info.dtype in (dtype.newbyteorder("<"), dtype.newbyteorder(">"))
+        raw = info.dtype.kind == "V" and not is_numeric(dtype) and info.dtype.itemsize == dtype.itemsize
+        if info.shape != chunk_spec.shape or not (same or raw):
             raise CorruptDataError(
-                f"a chunk holds {array.dtype} {array.shape} where the array's metadata say {dtype} {chunk_spec.shape}: "
+                f"a chunk holds {info.dtype} {info.shape} where the array's metadata say {dtype} {chunk_spec.shape}: "
                 "the chunk belongs to another array"
             )
+        array = self.codec.decode(frame)
+        if raw:
+            array = array.view(_little(dtype))
         # by value, never by view: the frame knows its byte order, the metadata may name another
         return chunk_spec.prototype.nd_buffer.from_numpy_array(array.astype(dtype, copy=False))
 
