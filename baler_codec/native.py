@@ -170,7 +170,7 @@ def describe(array: npt.NDArray[Any]) -> _Array:
         raise ShapeError(f"an array of {array.ndim} axes: the format allows {_MAX_NDIM}; reshape it")
     if dtype.kind in "iu" or (dtype.kind == "f" and dtype.itemsize <= 8):
         described.kind = dtype.kind.encode()
-        described.big_endian = dtype.itemsize > 1 and dtype.newbyteorder("=").newbyteorder(">") == dtype
+        described.big_endian = dtype.str[0] == ">"
         itemsize, shape = dtype.itemsize, array.shape
     elif 1 <= dtype.itemsize <= 65535:
         described.kind, itemsize, shape = b"V", dtype.itemsize, array.shape
