@@ -31,6 +31,8 @@ def save(path: Path, results: dict[str, Any]) -> None:
 def best_peer(methods: dict[str, dict[str, Any]]) -> tuple[str, float]:
     """Name and ratio of the best peer; ours are those whose name begins with "Baler"."""
     ratios = {n: m["ratio"] for n, m in methods.items() if "ratio" in m and not n.startswith("Baler")}
+    if not ratios:
+        return "none run", float("nan")
     name = max(ratios, key=lambda n: ratios[n])
     return name, ratios[name]
 

@@ -13,6 +13,7 @@ from baler_codec.cli import run
 RNG = np.random.default_rng(3)
 TABLE = np.stack([RNG.exponential(20, 3000), RNG.normal(0, 2, 3000), RNG.integers(0, 9, 3000)], 1).astype("f4")
 TABLE[7, 0], TABLE[8, 0], TABLE[9, 1] = np.nan, np.inf, -0.0
+TABLE[10, 1] = 0.0
 NAMES = ["pt", "eta", "n"]
 BOUND = "pt=pw_rel=1e-3,eta=abs=1e-3,*=exact"
 
@@ -75,7 +76,7 @@ def test_verify_finds_one_wrong_value(files, capsys):
     assert "1 of 9000 values are OUTSIDE" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("cell", "value"), [((7, 0), 1.0), ((9, 1), 0.0), ((8, 0), -np.inf)])
+@pytest.mark.parametrize(("cell", "value"), [((7, 0), 1.0), ((10, 1), -0.0), ((8, 0), -np.inf)])
 def test_verify_wants_special_values_bit_for_bit(files, cell, value):
     compress("jets.zarr")
     changed = TABLE.copy()
