@@ -51,7 +51,7 @@ def choose_model(names: list[str]) -> baler.Model:
 def write(table: np.ndarray, model: baler.Model, folder: Path) -> dict[str, Path]:
     """Write the table three times: an ordinary array of zarr or h5py each."""
     v2, v3, hdf5 = folder / "jets.v2.zarr", folder / "jets.v3.zarr", folder / "jets.h5"
-    shape, chunks = table.shape, (65536, table.shape[1])
+    shape, chunks = table.shape, (min(65536, len(table)), table.shape[1])
     zarr.create_array(
         str(v2), shape=shape, chunks=chunks, dtype="f4", zarr_format=2, compressors=baler.Baler(model), fill_value=0
     )[:] = table
@@ -59,7 +59,7 @@ def write(table: np.ndarray, model: baler.Model, folder: Path) -> dict[str, Path
         :
     ] = table
     with h5py.File(hdf5, "w") as file:
-        file.create_dataset("jets", data=table, chunks=(len(table), table.shape[1]), **baler.hdf5.Baler(model))
+        file.create_dataset("jets", data=table, chunks=chunks, **baler.hdf5.Baler(model))
     return {"Zarr v2": v2, "Zarr v3": v3, "HDF5": hdf5}
 
 
@@ -68,7 +68,8 @@ def read_elsewhere(path: Path, folder: Path) -> np.ndarray:
     out = folder / "read.npy"
     environment = {**os.environ, "HDF5_PLUGIN_PATH": baler.hdf5.PLUGIN_PATH}
     program = READ_HDF5 if path.suffix == ".h5" else READ_ZARR
-    subprocess.run([sys.executable, "-c", program, str(path), str(out)], check=True, env=environment)
+    # (in another directory: a checkout there would stand in front of the installed package)
+    subprocess.run([sys.executable, "-c", program, str(path), str(out)], check=True, env=environment, cwd=folder)
     return np.load(out)
 
 
