@@ -45,6 +45,13 @@ class Decoder:
                 self.residuals[v] = [FrequencyTable(reader, 18, 65536) for _ in range(3)]
         self.rans = Rans(reader.raw(reader.varint()), lanes_for(self.rows))
         self.bits = Bits(reader.rest())
+        self.slices(order)
+        self.rans.finish()
+        self.bits.finish()
+        return self.k
+
+    def slices(self, order: list[int]) -> None:
+        """Fill k, slice after slice, in a slice variable after variable."""
         segments = 16 * min(32, max(1, self.rows >> 10))  # S and T of the text
         length = -(-self.rows // segments)
         for t in range(length):
@@ -54,9 +61,6 @@ class Decoder:
                     self._derived(v)
                 else:
                     self._other(v)
-        self.rans.finish()
-        self.bits.finish()
-        return self.k
 
     def _escape(self) -> int:
         n = self.bits.get(7)

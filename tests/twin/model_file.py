@@ -199,7 +199,8 @@ def _variable(reader: Reader) -> Variable:
     require(k == 0 if v.derived else 2 <= k <= 96, "knots of a variable")
     require(lo <= hi and unit >= 0 and noise >= 0 and 1 <= v.esc <= 4096, "range of a variable")
     require(lo <= spike <= hi if v.has_spike else spike == 0, "spike")
-    v.x = [_finite(reader) for _ in range(k)]
+    v.x = [float(reader.unpack("f")) for _ in range(k)]
+    require(all(map(math.isfinite, v.x)), "knot that is not finite")
     v.z = [reader.i8() / 8 for _ in range(k)]
     require(_rising(v.x) and _rising(v.z), "warp does not rise")
     if not v.derived:
@@ -248,9 +249,8 @@ def _net(reader: Reader, allowed: dict[int, set[int]]) -> Net:
         bias = np.frombuffer(reader.raw(4 * outputs), "<i4").astype(np.int64)
         shifts = np.frombuffer(reader.raw(outputs), np.uint8).astype(np.int64)
         require(bool(np.all(shifts <= 31)), "shift of an output")
-        largest = (
-            (np.abs(weight).sum(axis=1) << 15) + np.abs(bias) + np.where(shift > 0, 1 << np.maximum(shift - 1, 0), 0)
-        )
+        half = np.where(shifts > 0, 1 << np.maximum(shifts - 1, 0), 0)
+        largest = (np.abs(weight).sum(axis=1) << 15) + np.abs(bias) + half
         require(bool(np.all(largest < 1 << 31)), "sums may overflow")
         layers.append(Layer(activation, weight, bias, shifts))
         width = outputs
