@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_codec import native
+
 FILTERS = Path(__file__).parents[2] / "filters"
 EXACT, ABS, PW_REL, LATENT = range(4)
 STORED, BUILTIN, MODEL, LATENT_ONLY, BYTES = range(5)
@@ -72,8 +74,9 @@ class Bound:
 
 @cache
 def library() -> ctypes.CDLL:
-    """$BALER_LIBRARY, or the library built afresh from filters/."""
-    path = os.environ.get("BALER_LIBRARY")
+    """$BALER_LIBRARY, or the installed package's library, or one built afresh from filters/."""
+    installed = native.library_path()
+    path = os.environ.get("BALER_LIBRARY") or (str(installed) if installed.exists() else None)
     if path is None:
         build = Path(tempfile.gettempdir()) / f"baler-tests-{os.getuid()}"
         options = ["-DCMAKE_BUILD_TYPE=Release"]
