@@ -227,8 +227,8 @@ def _same_bits(x: npt.NDArray[Any], y: npt.NDArray[Any]) -> npt.NDArray[np.bool_
     size = x.dtype.itemsize
     if size == 0:
         return np.ones(x.shape, bool)
-    a = np.ascontiguousarray(x).reshape(-1).view(np.uint8).reshape(-1, size)
-    b = np.ascontiguousarray(y).reshape(-1).view(np.uint8).reshape(-1, size)
+    word = size if size in (1, 2, 4, 8) else 1
+    a, b = (np.ascontiguousarray(v).reshape(-1).view(f"u{word}").reshape(-1, size // word) for v in (x, y))
     return np.asarray((a == b).all(axis=1).reshape(x.shape))
 
 

@@ -5,6 +5,8 @@ import base64
 import copy
 import json
 import pickle
+import subprocess
+import sys
 import threading
 
 import numcodecs
@@ -276,6 +278,16 @@ def test_embedding_is_a_choice():
     assert pickle.loads(pickle.dumps(codec)).model is model
     with pytest.raises(ConfigError, match="embed"):
         Baler(model, embed="store")
+
+
+def test_a_codec_travels_to_another_process_with_a_model_that_only_this_one_has():
+    model = Model.bounds_only(["abs=0.875", "exact"])
+    x = RNG.normal(size=(20, 2))
+    for codec in (Baler(model), Baler(model, embed=False)):
+        code = "import pickle, sys; c, f = pickle.load(sys.stdin.buffer); sys.stdout.buffer.write(c.decode(f).data)"
+        sent = pickle.dumps((codec, codec.encode(x)))
+        got = subprocess.run([sys.executable, "-c", code], input=sent, capture_output=True, timeout=60, check=True)
+        assert got.stdout == bits(codec.decode(codec.encode(x)))
 
 
 def test_damaged_frames_are_refused():
