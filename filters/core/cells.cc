@@ -78,8 +78,12 @@ class Buckets {
         for (size_t i = 0; i < cells_.by_z.size(); i++) {
             const int32_t at = cells_.edge.front() + static_cast<int32_t>(i << cells_.z_shift);
             while (b + 1 < cells_.n && cells_.edge[b + 1] <= at) b++;
-            cells_.by_z[i] = static_cast<uint16_t>(b);
+            cells_.by_z[i] = b;
         }
+        cells_.most_bits = *std::max_element(cells_.bits.begin(), cells_.bits.end());
+        cells_.tables = {variable_.shape.data(), variable_.unshape.data(), cells_.bound.data(), cells_.edge.data(),
+                         cells_.by_z.data(),     cells_.edge.front(),     cells_.edge.back(),  cells_.z_shift,
+                         cells_.n,               cells_.spike_bucket};
     }
 
   private:

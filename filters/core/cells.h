@@ -10,11 +10,11 @@
 #include "lattice.h"
 #include "model.h"
 #include "network.h"
+#include "row_kernels.h"
 
 namespace baler {
 
 constexpr uint32_t kMaxBuckets = 65536, kMaxModelBuckets = 1u << 20;
-constexpr uint32_t kNoBucket = UINT32_MAX;
 
 // The cells of one variable, grouped into buckets.
 struct Cells {
@@ -29,8 +29,10 @@ struct Cells {
     std::vector<int32_t> edge;         // Ze, n + 1
     std::vector<int32_t> bound;        // Zb, n + 1: open at both ends
     std::vector<uint16_t> by_cell;     // (k - low) >> cell_shift -> bucket of the first such k
-    std::vector<uint16_t> by_z;        // (Z - Ze[0]) >> z_shift -> bucket near
+    std::vector<uint32_t> by_z;        // (Z - Ze[0]) >> z_shift -> bucket near
     int cell_shift = 0, z_shift = 0;
+    uint8_t most_bits = 0;
+    BucketTables tables{};             // the same for the kernels; points into this and the model
 
     bool inside(int64_t k) const { return low <= k && k <= high; }
     // k inside

@@ -65,6 +65,11 @@ class RansDecoder {
         state_[lane] = x;
     }
     int lanes() const { return lanes_; }
+    // For decoders of many rows at once, which go on where this one stands and put it where they stop.
+    uint32_t* states() { return state_; }
+    const uint8_t* at() const { return p_; }
+    const uint8_t* end() const { return end_; }
+    void move_to(const uint8_t* p) { p_ = p; }
     // Every state is back at its start and every word was used, or the stream is damaged.
     void finish() const;
 

@@ -38,6 +38,7 @@ FixedTables build() {
         const int q = 200 - s, e = q >> 3;
         const auto f = static_cast<uint64_t>(q & 7);
         t.inverse[s] = static_cast<int32_t>((integer_power(f << 59) + (uint64_t(1) << (61 - e))) >> (62 - e));
+        t.reach[s] = ((1 << 30) + t.inverse[s] - 1) / t.inverse[s];
     }
     return t;
 }

@@ -15,6 +15,7 @@ struct FixedTables {
     int64_t negative[1537];     // N_j: 2^30 / (1 + e^(j / 64))
     uint32_t probability[4096]; // SIG: logit -> probability, unit 2^-16
     int32_t inverse[kScales];   // INV: 2^16 / (sigma in Z / 1024)
+    int32_t reach[kScales];     // the least d with d * INV >= 2^30: from there on F is 0 or 1
 };
 
 const FixedTables& fixed_tables();

@@ -9,7 +9,7 @@ namespace {
 
 bool runs_here(const char* name) {
 #if defined(__x86_64__)
-    if (!std::strcmp(name, "avx2")) return __builtin_cpu_supports("avx2");
+    if (!std::strcmp(name, "avx2")) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
     if (!std::strcmp(name, "avx512"))
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
@@ -22,10 +22,10 @@ const InstructionSet* choose() {
     // best first
     static const InstructionSet sets[] = {
 #if defined(__x86_64__)
-        {"avx512", layer_avx512},
-        {"avx2", layer_avx2},
+        {"avx512", layer_avx512, row_kernels_avx512()},
+        {"avx2", layer_avx2, row_kernels_avx2()},
 #endif
-        {"portable", layer_portable},
+        {"portable", layer_portable, row_kernels_portable()},
     };
     const char* wanted = std::getenv("BALER_ISA");
     for (const InstructionSet& set : sets)

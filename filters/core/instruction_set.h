@@ -3,12 +3,14 @@
 #pragma once
 
 #include "network.h"
+#include "row_kernels.h"
 
 namespace baler {
 
 struct InstructionSet {
     const char* name;
     LayerKernel layer;
+    RowKernels rows;
 };
 
 const InstructionSet& instruction_set();

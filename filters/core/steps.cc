@@ -1,10 +1,7 @@
 #include "steps.h"
 
 #include <cmath>
-#include <cstring>
 #include <limits>
-
-#include "instruction_set.h"
 
 namespace baler {
 
@@ -14,7 +11,7 @@ Slices::Slices(size_t n) : rows(n) {
 }
 
 Steps::Steps(const TableModel& model, const Prepared& prepared, size_t rows, bool latents_only)
-    : model_(model), prepared_(prepared), slices_(rows), kernel_(instruction_set().layer) {
+    : model_(model), prepared_(prepared), slices_(rows), set_(instruction_set()) {
     static_assert(kSliceRows == 16 * 32, "the widest slice");
     const size_t n = model.variables.size();
     for (uint16_t v : model.order)
@@ -77,8 +74,8 @@ const Intervals& Steps::predict(uint32_t v) {
     const bool hinted = !model_.hints[v].empty();
     if (hinted) hint(v);
     const size_t rows = (width_ + kRowStep - 1) / kRowStep * kRowStep;
-    prepared_.nets[v].run(kernel_, features_.data(), 0, rows, hidden_.data(), outputs_.data());
-    make_intervals(model_.variables[v], outputs_.data(), rows, hinted ? hint_.data() : nullptr, width_, intervals_);
+    prepared_.nets[v].run(set_.layer, features_.data(), 0, rows, hidden_.data(), outputs_.data());
+    make_intervals(set_.rows, model_.variables[v], outputs_.data(), rows, hinted ? hint_.data() : nullptr, width_, intervals_);
     return intervals_;
 }
 
@@ -106,19 +103,21 @@ void Steps::settle(uint32_t v, const uint32_t* bucket) {
     if (!bucket) return;
     const FeatureSlots& slots = prepared_.slots;
     if (int16_t* out = feature(slots.z[v])) {
-        for (size_t i = 0; i < width_; i++) {
-            const uint32_t b = bucket[i];
-            const int64_t inside = std::min(std::max(k[i], cells.low), cells.high);
-            auto o = static_cast<uint64_t>(inside) - static_cast<uint64_t>(cells.start[b]);
-            int w = cells.bits[b];
-            if (w > 14) {
-                o >>= w - 14;
-                w = 14;
+        int32_t offset[kSliceRows], bits[kSliceRows];
+        if (cells.most_bits) {
+            for (size_t i = 0; i < width_; i++) {
+                const uint32_t b = bucket[i];
+                const int64_t inside = std::min(std::max(k[i], cells.low), cells.high);
+                const auto o = static_cast<uint64_t>(inside) - static_cast<uint64_t>(cells.start[b]);
+                const int w = cells.bits[b];
+                offset[i] = static_cast<int32_t>(o >> std::max(w - 14, 0));
+                bits[i] = std::min(w, 14);
             }
-            const int32_t wide = cells.edge[b + 1] - cells.edge[b];
-            const int32_t z = cells.edge[b] + ((wide * (2 * static_cast<int32_t>(o) + 1)) >> (w + 1));
-            out[i] = static_cast<int16_t>(std::clamp((z + 2) >> 2, -16384, 16384));
+        } else {
+            std::fill_n(offset, width_, 0);
+            std::fill_n(bits, width_, 0);
         }
+        set_.rows.features({&cells.tables, bucket, offset, bits, width_, out});
         if (cells.has_spike)
             for (size_t i = 0; i < width_; i++)
                 if (k[i] == cells.spike) out[i] = -16384;

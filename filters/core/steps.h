@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cells.h"
+#include "instruction_set.h"
 #include "interval.h"
 #include "table_model.h"
 
@@ -24,6 +25,7 @@ class Steps {
     Steps(const TableModel& model, const Prepared& prepared, size_t rows, bool latents_only);
 
     const Slices& slices() const { return slices_; }
+    const RowKernels& kernels() const { return set_.rows; }
     const std::vector<uint16_t>& order() const { return order_; }
     size_t width() const { return width_; }
     const Variable& variable(uint32_t v) const { return model_.variables[v]; }
@@ -50,7 +52,7 @@ class Steps {
     Slices slices_;
     std::vector<uint16_t> order_;
     size_t width_ = 0;
-    LayerKernel kernel_;
+    const InstructionSet& set_;
     std::vector<int64_t> indices_;
     std::vector<int64_t*> now_, before_;
     std::vector<int16_t> feature_rows_;

@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include "table_stream.h"
 
 namespace baler {
@@ -7,71 +5,6 @@ namespace baler {
 namespace {
 
 uint64_t unzigzag(uint64_t v) { return v >> 1 ^ (v & 1 ? ~uint64_t(0) : 0); }
-
-// The bucket b with C(b) <= slot < C(b + 1), and its interval.
-struct Found {
-    uint32_t bucket, start, end;
-};
-
-class BucketFinder {
-  public:
-    BucketFinder(const Variable& variable, const Cells& cells, const Intervals& in)
-        : variable_(variable), cells_(cells), in_(in), shape_(variable.shape.data()) {}
-
-    // slot >= base
-    Found find(uint32_t slot, size_t row) const {
-        const uint32_t base = in_.base[row];
-        uint32_t mass = slot - base;  // of the buckets before, without the spike
-        if (cells_.has_spike) {
-            const uint32_t b = cells_.spike_bucket;
-            const uint32_t below = mass_below(shape_, cells_.bound[b], in_, row);
-            if (mass >= below) {
-                const uint32_t with = mass_below(shape_, cells_.bound[b + 1], in_, row) + in_.zero[row];
-                if (mass < with) return {b, base + below, base + with};
-                mass -= in_.zero[row];
-            }
-        }
-        // The table inverted in floating point says where to look; what is found is checked in integers.
-        const float q = (static_cast<float>(mass) + 0.5f) * (1024.0f / static_cast<float>(in_.rest[row]));
-        const auto i = static_cast<uint32_t>(q);
-        const float* u = variable_.unshape.data() + std::min<uint32_t>(i, 1024);
-        const float t = u[0] + (u[1] - u[0]) * (q - static_cast<float>(i));
-        const float z = static_cast<float>(in_.mean[row]) + t * (65536.0f / static_cast<float>(in_.inverse[row]));
-        const auto first = static_cast<float>(cells_.edge.front()), last = static_cast<float>(cells_.edge.back());
-        const auto near = static_cast<uint32_t>(static_cast<int32_t>(std::min(std::max(z, first), last)) - cells_.edge.front());
-        uint32_t b = cells_.by_z[near >> cells_.z_shift];
-        uint32_t start = cumulative(cells_, shape_, b, in_, row), end = cumulative(cells_, shape_, b + 1, in_, row);
-        for (int tries = 0; tries < 6; tries++) {
-            if (slot >= end) {
-                b++;
-                start = end;
-                end = cumulative(cells_, shape_, b + 1, in_, row);
-            } else if (slot < start) {
-                b--;
-                end = start;
-                start = cumulative(cells_, shape_, b, in_, row);
-            } else {
-                return {b, start, end};
-            }
-        }
-        return search(slot, row);
-    }
-
-  private:
-    Found search(uint32_t slot, size_t row) const {
-        uint32_t b = 0;
-        for (uint32_t e = cells_.n; e - b > 1;) {
-            const uint32_t m = (b + e) / 2;
-            if (cumulative(cells_, shape_, m, in_, row) <= slot) b = m;
-            else e = m;
-        }
-        return {b, cumulative(cells_, shape_, b, in_, row), cumulative(cells_, shape_, b + 1, in_, row)};
-    }
-    const Variable& variable_;
-    const Cells& cells_;
-    const Intervals& in_;
-    const uint32_t* shape_;
-};
 
 }  // namespace
 
@@ -122,43 +55,53 @@ uint64_t TableDecoder::escape() {
 void TableDecoder::variable(uint32_t v, const uint8_t* masked) {
     const Intervals& in = steps_.predict(v);
     const Cells& cells = steps_.cells(v);
-    const BucketFinder finder(steps_.variable(v), cells, in);
+    uint32_t bucket[kSliceRows];
+    const size_t n = steps_.width();
+    const size_t done = find_groups(in, cells, masked, n, bucket);
+    for (size_t i = done; i < n; i++) bucket[i] = masked && masked[i] ? kMasked : find(in, cells, i);
+    // buckets to k: the plain bits stand in the order of the rows
     int64_t* k = steps_.k(v);
     const int64_t* before = steps_.before(v);
     const uint64_t centre = middle(cells.low, cells.high);
-    RansDecoder& rans = *rans_;
-    const int lanes = rans.lanes();
-    uint32_t bucket[kSliceRows];
-    const size_t n = steps_.width();
-    const auto clipped = [&](int64_t at) { return cells.bucket_of(std::min(std::max(at, cells.low), cells.high)); };
+    BitReader& bits = *bits_;
     for (size_t i = 0; i < n; i++) {
-        if (masked && masked[i]) {
-            k[i] = before[i];
-            bucket[i] = clipped(k[i]);
-            continue;
-        }
-        const int lane = static_cast<int>(i) & (lanes - 1);
-        const uint32_t slot = rans.slot(lane);
-        if (slot >= in.base[i]) {
-            const Found found = finder.find(slot, i);
-            rans.advance(lane, found.start, found.end - found.start);
-            const uint32_t b = found.bucket;
+        const uint32_t b = bucket[i];
+        if (b < kMasked) {
             auto at = static_cast<uint64_t>(cells.start[b]);
-            if (cells.bits[b]) at += bits_->get(cells.bits[b]);
+            if (cells.bits[b]) at += bits.get(cells.bits[b]);
             k[i] = static_cast<int64_t>(at);
-            bucket[i] = b;
             continue;
         }
-        if (slot >= in.escape) {
-            rans.advance(lane, in.escape, in.base[i] - in.escape);
-            k[i] = before[i];
-        } else {
-            rans.advance(lane, 0, in.escape);
-            k[i] = static_cast<int64_t>(centre + escape());
-        }
-        bucket[i] = clipped(k[i]);
+        k[i] = b == kEscaped ? static_cast<int64_t>(centre + escape()) : before[i];
+        bucket[i] = cells.bucket_of(std::min(std::max(k[i], cells.low), cells.high));
     }
     steps_.settle(v, bucket);
+}
+
+// Whole groups of rows by the kernels, as far as the lanes and what is left of the stream allow.
+size_t TableDecoder::find_groups(const Intervals& in, const Cells& cells, const uint8_t* masked, size_t n, uint32_t* bucket) {
+    if (rans_->lanes() != static_cast<int>(kGroup)) return 0;
+    StreamState stream{rans_->states(), rans_->at(), rans_->end()};
+    const size_t done = steps_.kernels().decode({&in, &cells.tables, masked, &stream, n / kGroup * kGroup, bucket});
+    rans_->move_to(stream.at);
+    return done;
+}
+
+uint32_t TableDecoder::find(const Intervals& in, const Cells& cells, size_t row) {
+    RansDecoder& rans = *rans_;
+    const int lane = static_cast<int>(row) & (rans.lanes() - 1);
+    const uint32_t slot = rans.slot(lane);
+    if (slot < in.escape) {
+        rans.advance(lane, 0, in.escape);
+        return kEscaped;
+    }
+    if (slot < in.base[row]) {
+        rans.advance(lane, in.escape, in.base[row] - in.escape);
+        return kRepeated;
+    }
+    const Found found = find_bucket(cells.tables, in, row, slot);
+    rans.advance(lane, found.start, found.end - found.start);
+    return found.bucket;
 }
 
 void TableDecoder::derived(uint32_t v, const uint8_t* masked) {

@@ -18,12 +18,13 @@ void TableEncoder::variable(uint32_t v, const uint8_t* masked) {
     const Intervals& in = steps_.predict(v);
     const Cells& cells = steps_.cells(v);
     const Variable& variable = steps_.variable(v);
-    const uint32_t* shape = variable.shape.data();
     const int64_t *k = steps_.k(v), *before = steps_.before(v);
     const size_t n = steps_.width();
     const uint64_t centre = middle(cells.low, cells.high);
     uint32_t bucket[kSliceRows];
     for (size_t i = 0; i < n; i++) bucket[i] = cells.bucket_of(std::min(std::max(k[i], cells.low), cells.high));
+    uint32_t starts[kSliceRows], ends[kSliceRows];
+    steps_.kernels().cumulative({&in, &cells.tables, bucket, n, starts, ends});
     rans_.begin_run();
     uint32_t* symbols = rans_.append(n);
     for (size_t i = 0; i < n; i++) {
@@ -37,9 +38,8 @@ void TableEncoder::variable(uint32_t v, const uint8_t* masked) {
         }
         if (cells.inside(k[i])) {
             const uint32_t b = bucket[i];
-            const uint32_t start = cumulative(cells, shape, b, in, i), end = cumulative(cells, shape, b + 1, in, i);
-            if (start < end) {
-                symbols[i] = RansEncoder::pack(start, end - start);
+            if (starts[i] < ends[i]) {
+                symbols[i] = RansEncoder::pack(starts[i], ends[i] - starts[i]);
                 if (cells.bits[b]) bits_.put(static_cast<uint64_t>(k[i]) - static_cast<uint64_t>(cells.start[b]), cells.bits[b]);
                 continue;
             }

@@ -54,6 +54,8 @@ class TableDecoder {
     void finish() const;
 
   private:
+    size_t find_groups(const Intervals& in, const Cells& cells, const uint8_t* masked, size_t n, uint32_t* bucket);
+    uint32_t find(const Intervals& in, const Cells& cells, size_t row);
     uint64_t escape();
     struct Residuals {
         uint32_t start[kResidualContexts][kResidualSymbols + 1] = {};  // all 0: no table

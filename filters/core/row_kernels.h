@@ -1,0 +1,98 @@
+// Work on the rows of a slice in plain loops over plain arrays, compiled once per instruction set (row_kernels.inl):
+// what the network says becomes intervals, symbols become buckets and buckets become features. Every kernel gives the
+// same integers under every instruction set; floating point only tells a decoder where to look first.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace baler {
+
+constexpr size_t kSliceRows = 512;  // most rows of a slice
+constexpr size_t kGroup = 32;       // rows that decode at once: the lanes of a long stream
+
+// What the network says of each row of a slice, as numbers that C(b) is made of. docs/format.md, section 8, "others".
+struct Intervals {
+    alignas(64) int32_t mean[kSliceRows];     // M
+    alignas(64) int32_t inverse[kSliceRows];  // INV[s]
+    alignas(64) int32_t reach[kSliceRows];    // |Zb - M| from which on F is 0 or 1: keeps products in 32 bits
+    alignas(64) uint32_t base[kSliceRows];    // esc + PR
+    alignas(64) uint32_t zero[kSliceRows];    // P0
+    alignas(64) uint32_t rest[kSliceRows];
+    uint32_t escape;
+};
+
+struct IntervalCall {
+    const int32_t *mean, *scale, *spike, *repeat;  // outputs of the network; null where the variable has none
+    const int32_t* hint;                           // Zh, or null
+    const uint32_t* probability;                   // SIG
+    const int32_t *inverse, *reach;                // INV and its reach, by s
+    uint32_t escape;
+    size_t rows;
+    Intervals* out;
+};
+
+// A variable's distribution and buckets.
+struct BucketTables {
+    const uint32_t* shape;    // T and one more
+    const float* unshape;
+    const int32_t* bound;     // Zb
+    const int32_t* edge;      // Ze
+    const uint32_t* by_z;     // (Z - z_low) >> z_shift -> bucket near
+    int32_t z_low, z_high;    // Ze[0], Ze[n]
+    int z_shift;
+    uint32_t buckets;
+    uint32_t spike_bucket;    // kNoBucket: none
+};
+constexpr uint32_t kNoBucket = UINT32_MAX;
+
+// C(b) and C(b + 1) of one bucket a row.
+struct CumulativeCall {
+    const Intervals* in;
+    const BucketTables* tables;
+    const uint32_t* bucket;
+    size_t rows;
+    uint32_t *start, *end;
+};
+
+// Where a decoder stands in the stream; what it reads past `end` are zeros.
+struct StreamState {
+    uint32_t* state;
+    const uint8_t* at;
+    const uint8_t* end;
+};
+
+// Buckets of rows 0 ... rows, a multiple of kGroup; masked rows are left alone.
+struct DecodeCall {
+    const Intervals* in;
+    const BucketTables* tables;
+    const uint8_t* masked;  // or null
+    StreamState* stream;
+    size_t rows;
+    uint32_t* bucket;       // or one of those below
+};
+constexpr uint32_t kEscaped = UINT32_MAX, kRepeated = UINT32_MAX - 1, kMasked = UINT32_MAX - 2;
+
+// z feature of rows whose k lies offset of 2^bits cells into its bucket (bits <= 14)
+struct FeatureCall {
+    const BucketTables* tables;
+    const uint32_t* bucket;
+    const int32_t *offset, *bits;
+    size_t rows;
+    int16_t* out;
+};
+
+struct RowKernels {
+    void (*intervals)(const IntervalCall&);
+    void (*cumulative)(const CumulativeCall&);
+    size_t (*decode)(const DecodeCall&);  // how many were decoded: near its end a stream is read with more care
+    void (*features)(const FeatureCall&);
+};
+
+RowKernels row_kernels_portable();
+#if defined(__x86_64__)
+RowKernels row_kernels_avx2();
+RowKernels row_kernels_avx512();
+#endif
+
+}  // namespace baler

@@ -1,0 +1,212 @@
+// Bodies of the row kernels. The including file gives BALER_TARGET, the attribute that names the instruction set, and
+// a namespace; nothing of the library may be called from here but what has internal linkage.
+
+// What a kernel writes is never what it looks up.
+#if defined(__clang__)
+#define BALER_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define BALER_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
+BALER_TARGET static inline int32_t at_least(int32_t a, int32_t b) { return a < b ? b : a; }
+BALER_TARGET static inline int32_t at_most(int32_t a, int32_t b) { return a > b ? b : a; }
+
+BALER_TARGET static void intervals(const IntervalCall& call) {
+    Intervals& out = *call.out;
+    const size_t n = call.rows;
+    constexpr int32_t far = 1 << 20, limit = 8 << 14;  // clipping twice keeps the sum in 32 bits and changes nothing
+    const int32_t *y = call.mean, *scale = call.scale;
+    const int32_t *inverse = call.inverse, *reach = call.reach;
+    const uint32_t* probability = call.probability;
+    if (const int32_t* hint = call.hint) {
+        for (size_t r = 0; r < n; r++)
+            out.mean[r] = at_most(at_least(at_most(at_least(y[r], -far), far) + hint[r], -limit), limit);
+    } else {
+        for (size_t r = 0; r < n; r++) out.mean[r] = at_most(at_least(y[r], -limit), limit);
+    }
+    int32_t *__restrict out_inverse = out.inverse, *__restrict out_reach = out.reach;
+BALER_INDEPENDENT
+    for (size_t r = 0; r < n; r++) {
+        const int32_t s = at_most(at_least(scale[r], -104), 24) + 104;
+        out_inverse[r] = inverse[s];
+        out_reach[r] = reach[s];
+    }
+    uint32_t *__restrict base = out.base, *__restrict zero = out.zero, *__restrict rest = out.rest;
+    const uint32_t escape = call.escape, left = 65536 - escape;
+    out.escape = escape;
+    if (const int32_t* repeat = call.repeat) {
+BALER_INDEPENDENT
+        for (size_t r = 0; r < n; r++)
+            base[r] = escape + ((left * probability[at_most(at_least(repeat[r], -2048), 2047) + 2048]) >> 16);
+    } else {
+        for (size_t r = 0; r < n; r++) base[r] = escape;
+    }
+    if (const int32_t* spike = call.spike) {
+BALER_INDEPENDENT
+        for (size_t r = 0; r < n; r++) {
+            const uint32_t room = 65536 - base[r];
+            zero[r] = (room * probability[at_most(at_least(spike[r], -2048), 2047) + 2048]) >> 16;
+            rest[r] = room - zero[r];
+        }
+    } else {
+        for (size_t r = 0; r < n; r++) {
+            zero[r] = 0;
+            rest[r] = 65536 - base[r];
+        }
+    }
+}
+
+// rest * F of one edge, without the spike
+BALER_TARGET static inline uint32_t mass_below(const uint32_t* shape, int32_t bound, int32_t mean, int32_t inverse,
+                                               int32_t reach, uint32_t rest) {
+    const int32_t d = at_most(at_least(bound - mean, -reach), reach);
+    const int32_t u = at_most(at_least(((d * inverse) >> 16) + 16384, 0), 32768);
+    const uint32_t a = shape[u >> 5], b = shape[(u >> 5) + 1];
+    const uint32_t f = a + (((b - a) * static_cast<uint32_t>(u & 31)) >> 5);
+    return (rest * f) >> 16;  // below 2^32: rest < 2^16, F <= 2^16
+}
+
+BALER_TARGET static inline void bucket_interval(const Intervals& in, const BucketTables& t, size_t row, uint32_t bucket,
+                                                uint32_t& start, uint32_t& end) {
+    const int32_t m = in.mean[row], inverse = in.inverse[row], reach = in.reach[row];
+    const uint32_t base = in.base[row], zero = in.zero[row], rest = in.rest[row];
+    start = base + mass_below(t.shape, t.bound[bucket], m, inverse, reach, rest) + (bucket > t.spike_bucket ? zero : 0);
+    end = base + mass_below(t.shape, t.bound[bucket + 1], m, inverse, reach, rest) + (bucket >= t.spike_bucket ? zero : 0);
+}
+
+BALER_TARGET static void cumulative(const CumulativeCall& call) {
+    const Intervals& in = *call.in;
+    const BucketTables t = *call.tables;
+    const uint32_t* bucket = call.bucket;
+    uint32_t *__restrict start = call.start, *__restrict end = call.end;
+BALER_INDEPENDENT
+    for (size_t r = 0; r < call.rows; r++) {
+        uint32_t a, b;
+        bucket_interval(in, t, r, bucket[r], a, b);
+        start[r] = a;
+        end[r] = b;
+    }
+}
+
+// Halves the buckets until one is left: always right, and slow.
+BALER_TARGET static uint32_t search(const Intervals& in, const BucketTables& t, size_t row, uint32_t slot) {
+    uint32_t low = 0, high = t.buckets;
+    while (high - low > 1) {
+        const uint32_t middle = (low + high) / 2;
+        uint32_t start, end;
+        bucket_interval(in, t, row, middle, start, end);
+        if (start <= slot) low = middle;
+        else high = middle;
+    }
+    return low;
+}
+
+BALER_TARGET static size_t decode(const DecodeCall& call) {
+    const Intervals& in = *call.in;
+    const BucketTables t = *call.tables;
+    StreamState& stream = *call.stream;
+    const int32_t span = t.z_high - t.z_low;
+    const uint32_t escape = in.escape;
+    const bool spiked = t.spike_bucket != kNoBucket;
+    for (size_t first = 0; first < call.rows; first += kGroup) {
+        if (stream.end - stream.at < static_cast<ptrdiff_t>(2 * kGroup)) return first;
+        alignas(64) uint32_t slot[kGroup], mass[kGroup], bucket[kGroup], start[kGroup], end[kGroup];
+        alignas(64) int32_t place[kGroup];
+        uint32_t* state = stream.state;
+        for (size_t i = 0; i < kGroup; i++) {
+            slot[i] = state[i] & 0xffff;
+            const uint32_t base = in.base[first + i];
+            mass[i] = slot[i] < base ? 0 : slot[i] - base;
+        }
+        if (spiked) {
+            const int32_t below_edge = t.bound[t.spike_bucket], above_edge = t.bound[t.spike_bucket + 1];
+            for (size_t i = 0; i < kGroup; i++) {
+                const size_t r = first + i;
+                const uint32_t below = mass_below(t.shape, below_edge, in.mean[r], in.inverse[r], in.reach[r], in.rest[r]);
+                const uint32_t above = mass_below(t.shape, above_edge, in.mean[r], in.inverse[r], in.reach[r], in.rest[r]);
+                const uint32_t with = above + in.zero[r];
+                bucket[i] = mass[i] >= below && mass[i] < with ? 1 : 0;
+                mass[i] = mass[i] >= with ? mass[i] - in.zero[r] : bucket[i] ? 0 : mass[i];
+            }
+        } else {
+            for (size_t i = 0; i < kGroup; i++) bucket[i] = 0;
+        }
+        // The table inverted in floating point says where to look; what is found is checked in integers.
+        for (size_t i = 0; i < kGroup; i++) {
+            const size_t r = first + i;
+            const float q = (static_cast<float>(static_cast<int32_t>(mass[i])) + 0.5f) *
+                            (1024.0f / static_cast<float>(static_cast<int32_t>(in.rest[r])));
+            const int32_t j = at_most(static_cast<int32_t>(q), 1024);
+            const float u0 = t.unshape[j], u1 = t.unshape[j + 1];
+            const float u = u0 + (u1 - u0) * (q - static_cast<float>(j));
+            const float z = u * (65536.0f / static_cast<float>(in.inverse[r]));
+            const int32_t near = static_cast<int32_t>(z) + in.mean[r] - t.z_low;
+            place[i] = at_most(at_least(near, 0), span) >> t.z_shift;
+        }
+        for (size_t i = 0; i < kGroup; i++) bucket[i] = bucket[i] ? t.spike_bucket : t.by_z[place[i]];
+        for (int tries = 0;; tries++) {
+            uint32_t missed = 0;
+            for (size_t i = 0; i < kGroup; i++) {
+                uint32_t a, b;
+                bucket_interval(in, t, first + i, bucket[i], a, b);
+                start[i] = a;
+                end[i] = b;
+                const bool special = slot[i] < in.base[first + i];
+                const uint32_t up = !special && slot[i] >= b, down = !special && slot[i] < a;
+                bucket[i] += up - down;
+                missed |= up | down;
+            }
+            if (!missed) break;
+            if (tries < 2) continue;
+            for (size_t i = 0; i < kGroup; i++) {
+                if (slot[i] < in.base[first + i]) continue;
+                bucket_interval(in, t, first + i, bucket[i], start[i], end[i]);
+                if (slot[i] >= start[i] && slot[i] < end[i]) continue;
+                bucket[i] = search(in, t, first + i, slot[i]);
+                bucket_interval(in, t, first + i, bucket[i], start[i], end[i]);
+            }
+            break;
+        }
+        for (size_t i = 0; i < kGroup; i++) {
+            const uint32_t base = in.base[first + i];
+            const bool special = slot[i] < base, escaped = slot[i] < escape;
+            start[i] = special ? (escaped ? 0 : escape) : start[i];
+            end[i] = special ? (escaped ? escape : base) : end[i];
+            bucket[i] = special ? (escaped ? kEscaped : kRepeated) : bucket[i];
+        }
+        if (const uint8_t* masked = call.masked)
+            for (size_t i = 0; i < kGroup; i++)
+                if (masked[first + i]) {
+                    start[i] = 0;
+                    end[i] = 65536;  // leaves its lane as it is
+                    bucket[i] = kMasked;
+                }
+        for (size_t i = 0; i < kGroup; i++) {
+            state[i] = (end[i] - start[i]) * (state[i] >> 16) + slot[i] - start[i];
+            call.bucket[first + i] = bucket[i];
+        }
+        const uint8_t* at = stream.at;
+        for (size_t i = 0; i < kGroup; i++) {
+            const uint32_t x = state[i], word = static_cast<uint32_t>(at[0]) | static_cast<uint32_t>(at[1]) << 8;
+            const bool small = x < 65536;
+            state[i] = small ? x << 16 | word : x;
+            at += small ? 2 : 0;
+        }
+        stream.at = at;
+    }
+    return call.rows;
+}
+
+BALER_TARGET static void features(const FeatureCall& call) {
+    const BucketTables t = *call.tables;
+    const uint32_t* bucket = call.bucket;
+    const int32_t *offset = call.offset, *bits = call.bits;
+    int16_t* __restrict out = call.out;
+BALER_INDEPENDENT
+    for (size_t r = 0; r < call.rows; r++) {
+        const uint32_t b = bucket[r];
+        const int32_t edge = t.edge[b], wide = t.edge[b + 1] - edge;
+        const int32_t z = edge + ((wide * (2 * offset[r] + 1)) >> (bits[r] + 1));
+        out[r] = static_cast<int16_t>(at_most(at_least((z + 2) >> 2, -16384), 16384));
+    }
+}
