@@ -53,15 +53,18 @@ def lattices(model: Model, dtype: np.dtype[Any]) -> list[Lattice]:
     return [make_lattice(dtype, *model.bound(c), model.variables[c].unit, model.variables[c].noise) for c in columns]
 
 
-def sample(model_bytes: bytes, dtype: str, rows: int, rng: np.random.Generator) -> NDArray[Any]:
-    """A table (rows, columns) that the model finds likely."""
+def sample(
+    model_bytes: bytes, dtype: str, rows: int, rng: np.random.Generator
+) -> tuple[NDArray[Any], NDArray[np.int32] | None]:
+    """A table (rows, columns) that the model finds likely, and the latents (rows, latents) that go with it."""
     model = read_model(model_bytes)
     decoder = Decoder(model, rows, lattices(model, np.dtype(dtype)), [None] * model.columns)
     decoder.rans, decoder.bits = _Slots(rng), _Bits(rng)  # type: ignore[assignment]
     decoder.residuals = {v: [_Residuals(rng)] * 3 for v in model.relations}  # type: ignore[dict-item, list-item]
-    decoder.slices(model.order)
+    decoder.slices()
     columns = [lattice.restore(k) for lattice, k in zip(decoder.lattices, decoder.k[: model.columns], strict=False)]
-    return np.stack(columns, axis=1)
+    latents = np.stack(decoder.k[model.columns :], axis=1).astype(np.int32) if model.latents else None
+    return np.stack(columns, axis=1), latents
 
 
 def random_bounds(rng: np.random.Generator, columns: int) -> list[tuple[int, float]]:
@@ -74,8 +77,8 @@ def random_bounds(rng: np.random.Generator, columns: int) -> list[tuple[int, flo
 
 def random_case(
     seed: int, dtype: str, rows: int, n_latents: int = 0, latent_only: bool = False
-) -> tuple[models.Model, NDArray[Any]]:
-    """A random model and a table that it codes well, with a few exceptions in it."""
+) -> tuple[models.Model, NDArray[Any], NDArray[np.int32] | None]:
+    """A random model, a table that it codes well, with a few exceptions in it, and the table's latents."""
     rng = np.random.default_rng(seed)
     columns = int(rng.integers(1, 7))
     scale = 10.0 ** rng.integers(-1, 4, columns)
@@ -84,8 +87,8 @@ def random_case(
     training = (data if info is None else np.clip(data, info.min, info.max)).astype(dtype)
     bounds = [(models.LATENT, 0.0)] if latent_only else random_bounds(rng, columns)
     model = models.random_model(rng, training, bounds, n_latents)
-    table = sample(model.pack(), dtype, rows, rng)
+    table, latents = sample(model.pack(), dtype, rows, rng)
     if info is None and rng.integers(2):
         where = rng.random(table.shape) < 0.03
         table[where] = rng.choice(np.array([np.nan, np.inf, -0.0, 1e-40, 60000.0], dtype), where.sum())
-    return model, table
+    return model, table, latents

@@ -20,12 +20,12 @@ LARGE = 1 << 18
 
 
 def _latent_case():
-    model, table = random_case(3, "f4", 40, n_latents=2, latent_only=True)
+    model, table, _ = random_case(3, "f4", 40, n_latents=2, latent_only=True)
     return Baler(Model.from_bytes(model.pack())), table
 
 
 def _model_case(seed=0):
-    model, table = random_case(seed, "f4", 60)
+    model, table, _ = random_case(seed, "f4", 60)
     return Baler(Model.from_bytes(model.pack())), table
 
 
@@ -97,7 +97,7 @@ def test_a_frame_of_another_version_says_so():
 
 def test_every_byte_and_every_end_of_a_model():
     """A damaged model is refused, or is another model by name, whose frames do not decode with it."""
-    model, table = random_case(3, "f4", 60, n_latents=1)
+    model, table, _ = random_case(3, "f4", 60, n_latents=1)
     good = model.pack()
     codec = Baler(Model.from_bytes(good))
     frame = np.frombuffer(codec.encode(table), np.uint8)
@@ -115,7 +115,7 @@ def test_every_byte_and_every_end_of_a_model():
 
 def test_forged_models_end_in_an_error_or_in_an_array():
     """A damaged model under its true name: whatever it says, decoding ends."""
-    model, table = random_case(3, "f4", 60, n_latents=1)
+    model, table, _ = random_case(3, "f4", 60, n_latents=1)
     good = model.pack()
     handle = native.NativeModel(good)
     frame = native.encode(table, model=handle)
@@ -147,7 +147,7 @@ def test_forged_models_end_in_an_error_or_in_an_array():
 
 
 def test_a_model_that_is_not_there_is_named():
-    model, table = random_case(1, "f4", 300)
+    model, table, _ = random_case(1, "f4", 300)
     codec = Baler(Model.from_bytes(model.pack()), embed=False)
     frame = codec.encode(table)
     with pytest.raises(errors.ModelNotFoundError, match="sha256:"):
@@ -155,7 +155,7 @@ def test_a_model_that_is_not_there_is_named():
 
 
 def test_a_model_beyond_a_rule_is_invalid_by_name():
-    model, _ = random_case(1, "f4", 20)
+    model, _, _ = random_case(1, "f4", 20)
     variable = next(iter(model.nets))
     net = model.nets[variable]
     layer = models.Layer(

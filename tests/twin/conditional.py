@@ -24,39 +24,46 @@ LATENT_LATTICE = OrdinalIntegers(np.dtype("<i8"))  # uniform with step 1
 
 
 class Decoder:
-    """Variables of `model` in coding order (all of them, or the latents alone)."""
+    """Variables of `model` in coding order: all of them, or those of `order`."""
 
-    def __init__(self, model: Model, rows: int, lattices: Sequence[Lattice], masks: Sequence[NDArray[np.bool_] | None]):
+    def __init__(
+        self,
+        model: Model,
+        rows: int,
+        lattices: Sequence[Lattice],
+        masks: Sequence[NDArray[np.bool_] | None],
+        order: list[int] | None = None,
+    ) -> None:
+        self.order = model.order if order is None else order
         self.model, self.rows = model, rows
         self.lattices = [*lattices, *[LATENT_LATTICE] * model.latents]
         self.masks = [*masks, *[None] * model.latents]
-        self.cells = {
-            v: Cells(model.variables[v], self.lattices[v]) for v in model.order if not model.variables[v].derived
-        }
+        coded = [v for v in self.order if not model.variables[v].derived]
+        self.cells = {v: Cells(model.variables[v], self.lattices[v]) for v in coded}
         check_total(list(self.cells.values()))
         self.shapes = {v: Shape(model.variables[v]) for v in self.cells}
         self.k = [np.zeros(rows, np.int64) for _ in model.variables]
         self.features = Features(model, self.lattices, self.cells, self.k)
         self.residuals: dict[int, list[FrequencyTable]] = {}
 
-    def decode(self, reader: Reader, order: list[int]) -> list[Ints]:
-        for v in order:
+    def decode(self, reader: Reader) -> list[Ints]:
+        for v in self.order:
             if self.model.variables[v].derived:
                 self.residuals[v] = [FrequencyTable(reader, 18, 65536) for _ in range(3)]
         self.rans = Rans(reader.raw(reader.varint()), lanes_for(self.rows))
         self.bits = Bits(reader.rest())
-        self.slices(order)
+        self.slices()
         self.rans.finish()
         self.bits.finish()
         return self.k
 
-    def slices(self, order: list[int]) -> None:
+    def slices(self) -> None:
         """Fill k, slice after slice, in a slice variable after variable."""
         segments = 16 * min(32, max(1, self.rows >> 10))  # S and T of the text
         length = -(-self.rows // segments)
         for t in range(length):
             self.features.begin(np.arange(t, self.rows, length), t == 0)
-            for v in order:
+            for v in self.order:
                 if self.model.variables[v].derived:
                     self._derived(v)
                 else:

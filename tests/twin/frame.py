@@ -152,7 +152,7 @@ def _columns(frame: Frame, model: Model | None) -> list[NDArray[np.generic]]:
             raise CorruptDataError("mode and model do not belong together")
         if frame.mode == MODEL:
             decoder = Decoder(model, rows, lattices, _masks(exceptions, n_columns, rows))
-            k = decoder.decode(reader, model.order)
+            k = decoder.decode(reader)
             columns = [lattice.restore(k_c) for lattice, k_c in zip(lattices, k, strict=False)]
         else:
             columns = [cast(x, frame.dtype) for x in latent.decode(model, rows, lattices, reader)]

@@ -20,8 +20,7 @@ def decode(model: Model, rows: int, lattices: Sequence[Lattice], reader: Reader)
     """Columns as doubles, before the cast to dtype."""
     if model.decoder is None:
         raise CorruptDataError("latent-only frame of a model without a decoder")
-    decoder = Decoder(model, rows, lattices, [None] * model.columns)
-    k = decoder.decode(reader, model.order[: model.latents])
+    k = Decoder(model, rows, lattices, [None] * model.columns, model.order[: model.latents]).decode(reader)
     inputs = [raw_latent(k[variable], shift) for _, shift, variable in model.decoder.inputs]
     y = network.run(model.decoder, np.stack(inputs, axis=1) if inputs else np.zeros((rows, 0), np.int64))
     shown = [c for c in range(model.columns) if not model.variables[c].derived]

@@ -1,0 +1,62 @@
+"""What was written once is read the same by every later release, and by the decoder of the specification."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import twin
+
+from baler_codec import Baler, Model
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+NAMES = sorted(p.stem for p in FIXTURES.glob("*.frame"))
+pytestmark = pytest.mark.skipif(not NAMES, reason="no golden files yet: the specification is a draft")
+
+
+def raw(array: np.ndarray) -> tuple[np.dtype, tuple[int, ...], bytes]:
+    return array.dtype, array.shape, array.tobytes()
+
+
+def contents(name: str) -> tuple[bytes, np.ndarray, dict, bytes | None]:
+    path = FIXTURES / name
+    model = path.with_name(name + ".baler")
+    about = json.loads(path.with_name(name + ".json").read_text())
+    decoded = np.load(path.with_name(name + ".npy"))
+    return path.with_name(name + ".frame").read_bytes(), decoded, about, model.read_bytes() if model.exists() else None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_frames(name):
+    frame, expected, about, model = contents(name)
+    codec = Baler.from_config(about["config"])
+    assert codec.get_config() == about["config"]
+    assert raw(codec.decode(frame)) == raw(expected)
+    assert raw(twin.decode(frame, model)) == raw(expected)
+    if model is not None:
+        assert (
+            about["config"]["model"]["id"]
+            == "sha256:" + hashlib.sha256(model).hexdigest()
+            == Model.from_bytes(model).id
+        )
+
+
+def test_hdf5():
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(FIXTURES / "tables.h5") as file:
+        for name, dataset in file.items():
+            _, expected, about, _ = contents(name)
+            assert raw(dataset[...]) == raw(np.ascontiguousarray(expected)), name
+            assert list(dataset.id.get_create_plist().get_filter(0)[2])[: len(about["cd_values"])] == about["cd_values"]
+
+
+@pytest.mark.parametrize("layout", [2, 3])
+def test_zarr(layout):
+    zarr = pytest.importorskip("zarr")
+    arrays = dict(zarr.open_group(str(FIXTURES / f"tables-{layout}.zarr"), mode="r").arrays())
+    assert arrays
+    for name, array in arrays.items():
+        assert raw(np.asarray(array[...])) == raw(np.ascontiguousarray(contents(name)[1])), name
