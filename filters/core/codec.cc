@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "coders.h"
+#include "probe.h"
 #include "split.h"
 
 namespace baler {
@@ -101,7 +102,8 @@ void encode_numbers(const baler_array& array, const Layout& layout, const void* 
             if (f.code != BALER_ERR_MODEL_INVALID && f.code != BALER_ERR_UNSUPPORTED) throw;
         }
     }
-    {
+    const size_t fixed = header_size(array, header.has_model) + section.bytes.size();
+    if (coded.mode != BALER_MODE_MODEL || builtin_could_win(table, best.size - std::min(best.size, fixed))) {
         ByteWriter out = section;
         builtin_encode(table, out);
         coded.mode = BALER_MODE_BUILTIN;
@@ -111,6 +113,7 @@ void encode_numbers(const baler_array& array, const Layout& layout, const void* 
     image.resize(static_cast<size_t>(byte_count(array)));
     join(layout, table, exceptions, array.itemsize, image.data());
     swap_to_array(array, image.data());
+    if (!bytes_could_win(image.data(), image.size(), array.itemsize, best.size)) return;
     ByteWriter out;
     bytes_encode(image.data(), image.size(), array.itemsize, out);
     header.mode = BALER_MODE_BYTES;

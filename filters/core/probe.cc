@@ -1,0 +1,88 @@
+#include "probe.h"
+
+#include <algorithm>
+
+#include "coders.h"
+
+namespace baler {
+namespace {
+
+constexpr size_t kFewRows = 1024, kManyRows = 8192;      // of the built-in coder's pieces together
+constexpr size_t kFewBytes = 8192, kManyBytes = 65536;   // of the byte coder's piece
+// A piece pays for its own tables, the whole chunk only once.
+constexpr double kPieceOverWhole = 0.85;
+
+Table pieces(const Table& table, size_t rows) {
+    const size_t half = rows / 2, from[2] = {table.rows / 4 - half / 2, table.rows / 4 * 3 - half / 2};
+    Table t;
+    t.rows = 2 * half;
+    t.shape = {t.rows, table.columns.size()};
+    for (const Column& c : table.columns) {
+        Column d;
+        d.lattice = c.lattice;
+        for (size_t f : from) {
+            d.k.insert(d.k.end(), c.k.begin() + static_cast<ptrdiff_t>(f), c.k.begin() + static_cast<ptrdiff_t>(f + half));
+            if (!c.mask.empty())
+                d.mask.insert(d.mask.end(), c.mask.begin() + static_cast<ptrdiff_t>(f), c.mask.begin() + static_cast<ptrdiff_t>(f + half));
+        }
+        // a masked cell holds the index of the row before
+        for (size_t r = 0; r < t.rows && !d.mask.empty(); r++)
+            if (d.mask[r]) d.k[r] = r ? d.k[r - 1] : 0;
+        t.columns.push_back(std::move(d));
+    }
+    return t;
+}
+
+// Share of the items that begin 16 bytes which have been seen before, near or far. Windows are picked by their content,
+// one in 32; a window equal to the one of the item before counts always.
+double repeated(const uint8_t* data, size_t size, size_t itemsize) {
+    constexpr size_t window = 16, slots = size_t(1) << 16;
+    if (size < 2 * window + itemsize) return 0;
+    std::vector<uint32_t> seen(slots);
+    uint64_t before = 0;
+    size_t items = 0, runs = 0, picked = 0, again = 0;
+    for (size_t at = 0; at + window <= size; at += itemsize, items++) {
+        uint64_t a, b;
+        std::memcpy(&a, data + at, 8);
+        std::memcpy(&b, data + at + 8, 8);
+        const uint64_t mixed = (a ^ (b << 32 | b >> 32)) * 0x9E3779B97F4A7C15u, h = mixed ^ (mixed >> 29) ^ b * 0xBF58476D1CE4E5B9u;
+        if (items && h == before) runs++;
+        else if (h >> 59 == 0) {
+            picked++;
+            uint32_t& slot = seen[static_cast<size_t>(h >> 43 & (slots - 1))];
+            const auto tag = static_cast<uint32_t>(h) | 1;
+            again += slot == tag;
+            slot = tag;
+        }
+        before = h;
+    }
+    const double run = static_cast<double>(runs) / static_cast<double>(items);
+    return run + (1 - run) * (picked ? static_cast<double>(again) / static_cast<double>(picked) : 0);
+}
+
+}  // namespace
+
+bool builtin_could_win(const Table& table, size_t best) {
+    const size_t rows = std::max(kFewRows, std::min(kManyRows, table.rows / 8)) / 2 * 2;
+    if (table.shape.size() != 2 || table.rows < 4 * rows) return true;
+    ByteWriter out;
+    builtin_encode(pieces(table, rows), out);
+    const double whole = static_cast<double>(out.bytes.size()) * static_cast<double>(table.rows) / static_cast<double>(rows);
+    return whole * kPieceOverWhole < static_cast<double>(best);
+}
+
+bool bytes_could_win(const uint8_t* data, size_t size, uint32_t itemsize, size_t best) {
+    const size_t length = std::max(kFewBytes, std::min(kManyBytes, size / 32)) / itemsize * itemsize;
+    if (size < 4 * length || length == 0) return true;
+    ByteWriter out;
+    const uint8_t* piece = data + (size - length) / 2 / itemsize * itemsize;
+    bytes_encode(piece, length, itemsize, out);
+    const double share = static_cast<double>(std::min(out.bytes.size(), length)) / static_cast<double>(length);
+    const double whole = share * static_cast<double>(size) * kPieceOverWhole;
+    if (whole < static_cast<double>(best)) return true;
+    // what repeats over longer distances than the piece is long
+    const double here = 1 - repeated(piece, length, itemsize), everywhere = 1 - repeated(data, size, itemsize);
+    return whole * everywhere < static_cast<double>(best) * here;
+}
+
+}  // namespace baler
