@@ -1,5 +1,5 @@
-// Bodies of the row kernels. The including file gives BALER_TARGET, the attribute that names the instruction set, and
-// a namespace; nothing of the library may be called from here but what has internal linkage.
+// Bodies of the row kernels. The including file gives BALER_TARGET, the attribute that names the instruction set, a
+// namespace, and refill(), which feeds the lanes that have run low; nothing of the library may be called from here but what has internal linkage.
 
 // What a kernel writes is never what it looks up.
 #if defined(__clang__)
@@ -88,16 +88,22 @@ BALER_INDEPENDENT
     }
 }
 
-// Halves the buckets until one is left: always right, and slow.
-BALER_TARGET static uint32_t search(const Intervals& in, const BucketTables& t, size_t row, uint32_t slot) {
+// The bucket of a slot, looked for from `bucket`: its neighbours first, then by halving.
+BALER_TARGET static uint32_t step_to(const Intervals& in, const BucketTables& t, size_t row, uint32_t slot,
+                                     uint32_t bucket, uint32_t& start, uint32_t& end) {
+    for (int tries = 0; tries < 4; tries++) {
+        bucket = slot < start ? bucket - 1 : bucket + 1;
+        bucket_interval(in, t, row, bucket, start, end);
+        if (slot >= start && slot < end) return bucket;
+    }
     uint32_t low = 0, high = t.buckets;
     while (high - low > 1) {
         const uint32_t middle = (low + high) / 2;
-        uint32_t start, end;
         bucket_interval(in, t, row, middle, start, end);
         if (start <= slot) low = middle;
         else high = middle;
     }
+    bucket_interval(in, t, row, low, start, end);
     return low;
 }
 
@@ -110,7 +116,7 @@ BALER_TARGET static size_t decode(const DecodeCall& call) {
     const bool spiked = t.spike_bucket != kNoBucket;
     for (size_t first = 0; first < call.rows; first += kGroup) {
         if (stream.end - stream.at < static_cast<ptrdiff_t>(2 * kGroup)) return first;
-        alignas(64) uint32_t slot[kGroup], mass[kGroup], bucket[kGroup], start[kGroup], end[kGroup];
+        alignas(64) uint32_t slot[kGroup], mass[kGroup], bucket[kGroup], start[kGroup], end[kGroup], miss[kGroup];
         alignas(64) int32_t place[kGroup];
         uint32_t* state = stream.state;
         for (size_t i = 0; i < kGroup; i++) {
@@ -141,31 +147,26 @@ BALER_TARGET static size_t decode(const DecodeCall& call) {
             const float u = u0 + (u1 - u0) * (q - static_cast<float>(j));
             const float z = u * (65536.0f / static_cast<float>(in.inverse[r]));
             const int32_t near = static_cast<int32_t>(z) + in.mean[r] - t.z_low;
-            place[i] = at_most(at_least(near, 0), span) >> t.z_shift;
+            place[i] = at_most(at_least(near, 0), span);
         }
-        for (size_t i = 0; i < kGroup; i++) bucket[i] = bucket[i] ? t.spike_bucket : t.by_z[place[i]];
-        for (int tries = 0;; tries++) {
-            uint32_t missed = 0;
-            for (size_t i = 0; i < kGroup; i++) {
-                uint32_t a, b;
-                bucket_interval(in, t, first + i, bucket[i], a, b);
-                start[i] = a;
-                end[i] = b;
-                const bool special = slot[i] < in.base[first + i];
-                const uint32_t up = !special && slot[i] >= b, down = !special && slot[i] < a;
-                bucket[i] += up - down;
-                missed |= up | down;
-            }
-            if (!missed) break;
-            if (tries < 2) continue;
-            for (size_t i = 0; i < kGroup; i++) {
-                if (slot[i] < in.base[first + i]) continue;
-                bucket_interval(in, t, first + i, bucket[i], start[i], end[i]);
-                if (slot[i] >= start[i] && slot[i] < end[i]) continue;
-                bucket[i] = search(in, t, first + i, slot[i]);
-                bucket_interval(in, t, first + i, bucket[i], start[i], end[i]);
-            }
-            break;
+        for (size_t i = 0; i < kGroup; i++) {
+            const uint32_t near = t.by_z[place[i] >> t.z_shift];
+            const uint32_t next = place[i] >= t.bound[near + 1] - t.z_low ? 1 : 0;
+            bucket[i] = bucket[i] ? t.spike_bucket : near + next;
+        }
+        uint32_t missed = 0;
+        for (size_t i = 0; i < kGroup; i++) {
+            uint32_t a, b;
+            bucket_interval(in, t, first + i, bucket[i], a, b);
+            start[i] = a;
+            end[i] = b;
+            miss[i] = slot[i] >= in.base[first + i] && (slot[i] < a || slot[i] >= b) ? 1 : 0;
+            missed += miss[i];
+        }
+        for (size_t i = 0; missed; i++) {
+            if (!miss[i]) continue;
+            missed--;
+            bucket[i] = step_to(in, t, first + i, slot[i], bucket[i], start[i], end[i]);
         }
         for (size_t i = 0; i < kGroup; i++) {
             const uint32_t base = in.base[first + i];
@@ -185,14 +186,7 @@ BALER_TARGET static size_t decode(const DecodeCall& call) {
             state[i] = (end[i] - start[i]) * (state[i] >> 16) + slot[i] - start[i];
             call.bucket[first + i] = bucket[i];
         }
-        const uint8_t* at = stream.at;
-        for (size_t i = 0; i < kGroup; i++) {
-            const uint32_t x = state[i], word = static_cast<uint32_t>(at[0]) | static_cast<uint32_t>(at[1]) << 8;
-            const bool small = x < 65536;
-            state[i] = small ? x << 16 | word : x;
-            at += small ? 2 : 0;
-        }
-        stream.at = at;
+        stream.at = refill(state, stream.at);
     }
     return call.rows;
 }

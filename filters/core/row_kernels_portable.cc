@@ -9,6 +9,17 @@ namespace baler {
 namespace {
 namespace portable {
 
+// Lanes below 2^16 take a word each, in their order.
+static inline const uint8_t* refill(uint32_t* state, const uint8_t* at) {
+    for (size_t i = 0; i < kGroup; i++) {
+        const uint32_t word = static_cast<uint32_t>(at[0]) | static_cast<uint32_t>(at[1]) << 8;
+        const uint32_t low = state[i] < 65536 ? 1 : 0;
+        state[i] = state[i] << (16 * low) | (word & (0 - low));
+        at += 2 * low;
+    }
+    return at;
+}
+
 #include "row_kernels.inl"
 
 }  // namespace portable
