@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
 from pathlib import Path
+
+from .errors import LibraryNotFoundError
 
 PLUGIN_PATH = str(Path(os.environ.get("BALER_LIBRARY") or Path(__file__).parent / "plugin" / "_").parent)
 # The variable replaces the folders compiled into HDF5, which differ between builds, so those that exist go along.
@@ -33,4 +36,5 @@ def prepend() -> None:
 def register_if_loaded() -> None:
     """Register with h5py if that is imported already: it may have read HDF5_PLUGIN_PATH before."""
     if getattr(sys.modules.get("h5py"), "h5z", None) is not None and os.path.isdir(PLUGIN_PATH):
-        importlib.import_module("baler_codec.hdf5")
+        with contextlib.suppress(LibraryNotFoundError):  # said when the library is first needed
+            importlib.import_module("baler_codec.hdf5")

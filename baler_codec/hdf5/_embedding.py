@@ -34,11 +34,11 @@ def embed(where: Any, model: ModelSource) -> str:
     found = model if isinstance(model, Model) else registry.load(model)
     root = where.file["/"]
     path = _path(found.id)
-    held = _bytes(root, path)
-    if held == bytes(found):
+    registry.register(found)
+    if _bytes(root, path) == bytes(found) and root[path].chunks is None:
         return path
     if path in root:
-        del root[path]  # other bytes under this name serve nobody
+        del root[path]  # other bytes under this name, or filtered ones, serve nobody
     folder = root.require_group(FOLDER)
     folder.create_dataset(path.rpartition("/")[2], data=np.frombuffer(bytes(found), np.uint8), track_times=False)
     return path

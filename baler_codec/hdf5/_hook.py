@@ -1,6 +1,7 @@
-"""What ``create_dataset`` does besides: chunks that fit the model, the model in the file, attributes for people.
+"""What h5py does besides, with our filter: chunks that fit the model, the model in the file, attributes, error texts.
 
-An HDF5 filter cannot write attributes and does not know its file, so h5py's `Group.create_dataset` is wrapped. The
+An HDF5 filter cannot write attributes and does not know its file, so h5py's `Group.create_dataset` is wrapped. HDF5
+2.0 throws away what a filter says about an error, so `Dataset.__getitem__` adds it as a note to the exception. The
 filter needs none of this to read or write; ``BALER_H5PY_HOOK=0`` leaves h5py as it is.
 """
 
@@ -14,6 +15,7 @@ from typing import Any
 import h5py  # type: ignore[import-untyped]
 import numpy as np
 
+from .. import native
 from ..bound import is_numeric
 from ..settings import Settings
 from ._embedding import embed, filter_settings
@@ -24,14 +26,29 @@ _MAX_COLUMNS = 1024
 
 
 def install() -> None:
-    """Wrap h5py's ``create_dataset``, once."""
+    """Wrap h5py's ``create_dataset`` and ``Dataset.__getitem__``, once."""
     original = h5py.Group.create_dataset
     if os.environ.get("BALER_H5PY_HOOK") == "0" or getattr(original, "_baler", False):
         return
-    h5py.Group.create_dataset = _wrap(original)
+    h5py.Group.create_dataset = _creating(original)
+    h5py.Dataset.__getitem__ = _reading(h5py.Dataset.__getitem__)
 
 
-def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+def _reading(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def __getitem__(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        try:
+            return original(self, *arguments, **keywords)
+        except OSError as error:
+            text = native.last_error()
+            if text and "filter" in str(error) and filter_settings(self) is not None:
+                error.add_note(f"baler: {text}")
+            raise
+
+    return __getitem__
+
+
+def _creating(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def create_dataset(
         self: Any, name: Any, shape: Any = None, dtype: Any = None, data: Any = None, **keywords: Any

@@ -210,8 +210,8 @@ const baler_model* find_model(const Host& host, const ModelId& id, uint64_t addr
     if (baler_model* cached = baler_cache_get(id.data())) return keep(cached, id);
     // A file with thousands of chunks and no model would else search thousands of times.
     auto now = std::chrono::steady_clock::now().time_since_epoch();
-    auto second = std::chrono::steady_clock::duration(std::chrono::seconds(1)).count();
-    if (!again && last_used.missing && last_used.missing_id == id && now.count() - last_used.missing_since < second) {
+    auto soon = std::chrono::steady_clock::duration(std::chrono::milliseconds(100)).count();
+    if (!again && last_used.missing && last_used.missing_id == id && now.count() - last_used.missing_since < soon) {
         why = *last_why;
         return nullptr;
     }

@@ -97,6 +97,10 @@ def test_embed_repairs_a_file_that_lost_its_model(run: Run, tmp_path: Path, tabl
     read = "import h5py; print(h5py.File('b.h5')['x'][()].sum())"
     done = run(read)
     assert done.returncode != 0 and model.id in done.stderr
+    package = str(Path(baler.__file__).parent.parent)
+    library = str(baler.native.library_path())
+    done = run("import baler_codec.hdf5\n" + read, PYTHONPATH=package, BALER_LIBRARY=library, BALER_QUIET="1")
+    assert model.id in done.stderr, "the exception has a note"
     with h5py.File(tmp_path / "b.h5", "a") as b:
         with pytest.raises(baler.errors.ModelNotFoundError, match="embed"):
             hdf5.read_model(b["x"])

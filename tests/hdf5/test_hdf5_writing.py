@@ -148,7 +148,7 @@ def test_default_chunks_hold_all_columns(tmp_path: Path, table, model) -> None:
         wide = np.tile(table, (200, 1))
         assert file.create_dataset("x", data=wide, **hdf5.Baler(model)).chunks[1] == 3
         assert file.create_dataset("y", (0, 3), "f8", maxshape=(None, 3), **hdf5.Baler(model)).chunks[1] == 3
-        assert file.create_dataset("z", data=wide, chunks=(10, 3), **hdf5.Baler(model)).chunks == (10, 3)
+        assert file.create_dataset("z", data=table, chunks=(10, 3), **hdf5.Baler(model)).chunks == (10, 3)
         assert file.create_dataset("e", (0, 3), "f4", maxshape=(7, 3), **hdf5.Baler(model)).chunks == (7, 3)
         assert file.require_dataset("r", (9, 3), "f4", **hdf5.Baler(model)).chunks == (9, 3)
 
