@@ -119,6 +119,15 @@ class BitReader {
             uint64_t low = get(32);
             return low | get(n - 32) << 32;
         }
+        if (fill_ < n && end_ - p_ >= 8) {
+            uint64_t next = 0;
+            for (int i = 0; i < 8; i++) next |= static_cast<uint64_t>(p_[i]) << (8 * i);
+            acc_ |= next << fill_;
+            const int bytes = (63 - fill_) >> 3;
+            p_ += bytes;
+            fill_ += 8 * bytes;
+            acc_ &= ~uint64_t(0) >> (64 - fill_);  // what was not taken comes again
+        }
         while (fill_ < n) {
             if (p_ < end_) acc_ |= static_cast<uint64_t>(*p_++) << fill_;
             else overrun_ = true;

@@ -121,38 +121,56 @@ void Lattice::set_uniform_float(double tolerance, double unit, double noise) {
     });
 }
 
-int64_t Lattice::index(double x) const {
-    return with_dtype(dtype_.kind, dtype_.size, [&](auto zero) -> int64_t {
-        using T = decltype(zero);
-        int64_t k = 0;
-        const T t = nearest_value<T>(x);
-        if constexpr (is_float<T>) {
-            // the linear part is told from the double itself, not from what the dtype makes of it
-            if (kind_ == Kind::uniform && std::fabs(x) < near_) {
-                const double v = std::min(std::fabs(x) / step_, 0x1p60);
-                k = std::min(static_cast<int64_t>(Points::rint(v)), std::min(limit_, highest_));
-                return x < 0 ? -k : k;
-            }
-            if (Points::place(*this, t, k)) return k;
-            // a subnormal of a log lattice: the nearer of 0 and the first cell
-            if ((bits_of(t) & ~kSignBit<T>) < uint64_t(1) << (Float<T>::p - 1)) return 0;
-            return x < 0 ? -1 : 1;
-        } else {
-            return Points::place(*this, t, k) ? k : highest_;  // only 2^63 and more of u64 are not on it
+template <class T>
+int64_t Lattice::index_as(double x) const {
+    int64_t k = 0;
+    const T t = nearest_value<T>(x);
+    if constexpr (is_float<T>) {
+        // the linear part is told from the double itself, not from what the dtype makes of it
+        if (kind_ == Kind::uniform && std::fabs(x) < near_) {
+            const double v = std::min(std::fabs(x) / step_, 0x1p60);
+            k = std::min(static_cast<int64_t>(Points::rint(v)), std::min(limit_, highest_));
+            return x < 0 ? -k : k;
         }
+        if (Points::place(*this, t, k)) return k;
+        // a subnormal of a log lattice: the nearer of 0 and the first cell
+        if ((bits_of(t) & ~kSignBit<T>) < uint64_t(1) << (Float<T>::p - 1)) return 0;
+        return x < 0 ? -1 : 1;
+    } else {
+        return Points::place(*this, t, k) ? k : highest_;  // only 2^63 and more of u64 are not on it
+    }
+}
+
+int64_t Lattice::index(double x) const {
+    return with_dtype(dtype_.kind, dtype_.size, [&](auto zero) { return index_as<decltype(zero)>(x); });
+}
+
+void Lattice::indices(const double* x, size_t n, int64_t* k) const {
+    with_dtype(dtype_.kind, dtype_.size, [&](auto zero) {
+        for (size_t i = 0; i < n; i++) k[i] = index_as<decltype(zero)>(x[i]);
+        return 0;
     });
 }
 
-double Lattice::value(int64_t k) const {
+template <class T>
+double Lattice::value_as(int64_t k) const {
     k = std::max(lowest_, std::min(highest_, k));
-    return with_dtype(dtype_.kind, dtype_.size, [&](auto zero) -> double {
-        using T = decltype(zero);
-        if constexpr (is_float<T>) {
-            if (kind_ == Kind::uniform && k < limit_ && k > -limit_) return static_cast<double>(k) * step_;
-            return to_double(Points::point<T>(*this, k));
-        } else {
-            return static_cast<double>(Points::point<T>(*this, k));
-        }
+    if constexpr (is_float<T>) {
+        if (kind_ == Kind::uniform && k < limit_ && k > -limit_) return static_cast<double>(k) * step_;
+        return to_double(Points::point<T>(*this, k));
+    } else {
+        return static_cast<double>(Points::point<T>(*this, k));
+    }
+}
+
+double Lattice::value(int64_t k) const {
+    return with_dtype(dtype_.kind, dtype_.size, [&](auto zero) { return value_as<decltype(zero)>(k); });
+}
+
+void Lattice::values(const int64_t* k, size_t n, double* x) const {
+    with_dtype(dtype_.kind, dtype_.size, [&](auto zero) {
+        for (size_t i = 0; i < n; i++) x[i] = value_as<decltype(zero)>(k[i]);
+        return 0;
     });
 }
 

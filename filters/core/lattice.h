@@ -45,6 +45,8 @@ class Lattice {
     // x must be finite. The result is clipped to [lowest, highest].
     int64_t index(double x) const;
     double value(int64_t k) const;  // before the cast to dtype; k is clipped
+    void indices(const double* x, size_t n, int64_t* k) const;  // the same for many
+    void values(const int64_t* k, size_t n, double* x) const;
     double edge(int64_t k) const;   // lower edge of the cell of k; k in [lowest, highest + 1]
 
     // Whole columns, native byte order, `stride` elements from row to row. quantise() marks in mask[] (0/1) what this
@@ -54,6 +56,10 @@ class Lattice {
     void restore(const int64_t* k, size_t n, void* x, size_t stride) const;
 
   private:
+    template <class T>
+    int64_t index_as(double x) const;
+    template <class T>
+    double value_as(int64_t k) const;
     friend struct Points;  // lattice_points.h: the scalar rules for each dtype
     void set_uniform_float(double tolerance, double unit, double noise);
 

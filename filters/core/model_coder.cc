@@ -1,4 +1,5 @@
 // The trained model on tables: docs/format.md, section 8.
+#include <algorithm>
 #include <limits>
 
 #include "coders.h"
@@ -15,35 +16,62 @@ DType dtype_of_table(const Model& model, const Table& table) {
     return table.columns[0].lattice.dtype();
 }
 
-// A column as this coder sees it: masked cells hold the k of the row before, 0 where there is none.
+// Slices cut across a column's memory: eight of them travel at once, so that every cache line is touched once.
+class Bundle {
+  public:
+    static constexpr size_t kSlices = 8;
+    explicit Bundle(const Slices& slices) : slices_(slices), stride_(slices.segments + 8), k_(kSlices * stride_) {}
+
+    int64_t* slice(size_t t) { return k_.data() + t % kSlices * stride_; }
+    // before slice t is read, and after it was written
+    void load(size_t t, const int64_t* column) {
+        if (t % kSlices == 0) move(t, [&](size_t row, int64_t& k) { k = column[row]; });
+    }
+    void store(size_t t, int64_t* column) {
+        if (t % kSlices == kSlices - 1 || t + 1 == slices_.length)
+            move(t / kSlices * kSlices, [&](size_t row, int64_t& k) { column[row] = k; });
+    }
+
+  private:
+    template <typename F>
+    void move(size_t first, F f) {
+        const size_t n = std::min(kSlices, slices_.length - first);
+        for (size_t l = 0; l < slices_.width(first); l++) {
+            const size_t row = l * slices_.length + first, there = std::min(n, slices_.rows - row);
+            int64_t* k = k_.data() + l;
+            for (size_t j = 0; j < there; j++) f(row + j, k[j * stride_]);
+        }
+    }
+    const Slices& slices_;
+    size_t stride_;
+    std::vector<int64_t> k_;
+};
+
+const uint8_t* slice_mask(const Column& column, size_t length, size_t t, size_t width, uint8_t* room) {
+    if (column.mask.empty()) return nullptr;
+    for (size_t l = 0; l < width; l++) room[l] = column.mask[l * length + t];
+    return room;
+}
+
+// A column as the encoder sees it: masked cells hold the k of the row before, 0 where there is none.
 class SlicedColumn {
   public:
-    SlicedColumn(const Column& column, size_t length) : k_(column.k.data()), mask_(column.mask.data()), length_(length) {
-        if (column.mask.empty()) {
-            mask_ = nullptr;
-            return;
-        }
-        held_.assign(column.k.begin(), column.k.end());
+    SlicedColumn(const Column& column, const Slices& slices) : k_(column.k.data()), bundle_(slices) {
+        if (column.mask.empty()) return;
+        held_ = column.k;
         for (size_t r = 0; r < held_.size(); r++)
-            if (mask_[r]) held_[r] = r % length ? held_[r - 1] : 0;
+            if (column.mask[r]) held_[r] = r % slices.length ? held_[r - 1] : 0;
         k_ = held_.data();
     }
-    void get(size_t t, size_t width, int64_t* k) const {
-        for (size_t l = 0; l < width; l++) k[l] = k_[l * length_ + t];
+    void get(size_t t, size_t width, int64_t* k) {
+        bundle_.load(t, k_);
+        std::copy_n(bundle_.slice(t), width, k);
     }
-    const uint8_t* masked(size_t t, size_t width, uint8_t* room) const { return slice_mask(mask_, length_, t, width, room); }
-    static const uint8_t* slice_mask(const uint8_t* mask, size_t length, size_t t, size_t width, uint8_t* room) {
-        if (!mask) return nullptr;
-        for (size_t l = 0; l < width; l++) room[l] = mask[l * length + t];
-        return room;
-    }
-    const int64_t* k() const { return k_; }
 
   private:
     const int64_t* k_;
-    const uint8_t* mask_;
-    size_t length_;
     std::vector<int64_t> held_;
+    Bundle bundle_;
 };
 
 // The encoder network sees what the decoder of this frame will give.
@@ -75,7 +103,7 @@ void model_encode(const Model& model, const Table& table, const int32_t* latents
     const size_t length = steps.slices().length;
     std::vector<SlicedColumn> columns;
     columns.reserve(trained.columns);
-    for (const Column& column : table.columns) columns.emplace_back(column, length);
+    for (const Column& column : table.columns) columns.emplace_back(column, steps.slices());
     uint8_t mask[kSliceRows];
     for (size_t t = 0; t < length; t++) {
         steps.begin_slice(t);
@@ -88,7 +116,7 @@ void model_encode(const Model& model, const Table& table, const int32_t* latents
                 continue;
             }
             columns[v].get(t, width, steps.k(v));
-            const uint8_t* masked = columns[v].masked(t, width, mask);
+            const uint8_t* masked = slice_mask(table.columns[v], length, t, width, mask);
             if (trained.variables[v].derived) coder.derived(v, masked);
             else coder.variable(v, masked);
         }
@@ -101,6 +129,7 @@ void model_decode(const Model& model, Table& table, ByteReader& in) {
     const auto prepared = prepare(model, dtype_of_table(model, table), false);
     Steps steps(trained, *prepared, table.rows, false);
     TableDecoder coder(steps, in);
+    std::vector<Bundle> bundles(table.columns.size(), Bundle(steps.slices()));
     const size_t length = steps.slices().length;
     uint8_t mask[kSliceRows];
     for (size_t t = 0; t < length; t++) {
@@ -112,12 +141,11 @@ void model_decode(const Model& model, Table& table, ByteReader& in) {
                 continue;
             }
             Column& column = table.columns[v];
-            const uint8_t* masked =
-                SlicedColumn::slice_mask(column.mask.empty() ? nullptr : column.mask.data(), length, t, width, mask);
+            const uint8_t* masked = slice_mask(column, length, t, width, mask);
             if (trained.variables[v].derived) coder.derived(v, masked);
             else coder.variable(v, masked);
-            const int64_t* k = steps.k(v);
-            for (size_t l = 0; l < width; l++) column.k[l * length + t] = k[l];
+            std::copy_n(steps.k(v), width, bundles[v].slice(t));
+            bundles[v].store(t, column.k.data());
         }
     }
     coder.finish();

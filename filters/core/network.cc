@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 namespace baler {
 
 NetPlan::NetPlan(const Net& net, const std::function<bool(const NetInput&, int32_t*)>& constant,
@@ -68,31 +72,83 @@ void NetPlan::run(LayerKernel kernel, int16_t* const* features, size_t row, size
     }
 }
 
+namespace {
+
+// Takes sums of kRowStep rows of one output to where they belong.
+void finish(const LayerCall& call, size_t o, size_t r, const int32_t* sum) {
+    const int shift = call.shift[o], slope = call.activation;
+    if (call.last) {
+        int32_t* y = call.last + o * call.stride + r;
+        for (size_t i = 0; i < kRowStep; i++) y[i] = sum[i] >> shift;
+        return;
+    }
+    int16_t* y = call.hidden + o * call.stride + r;
+    for (size_t i = 0; i < kRowStep; i++) {
+        int32_t v = std::clamp(sum[i] >> shift, -32768, 32767);
+        if (slope) v = std::max(v, v >> slope);
+        y[i] = static_cast<int16_t>(v);
+    }
+}
+
+}  // namespace
+
+#if defined(__SSE2__)
+
+namespace {
+
+// 8 rows by N outputs in registers.
+template <size_t N>
+void tile(const LayerCall& call, size_t o, size_t r, int32_t (*sums)[kRowStep]) {
+    for (size_t first = 0; first < kRowStep; first += 8) {
+        __m128i low[N], high[N];
+        for (size_t i = 0; i < N; i++) low[i] = high[i] = _mm_set1_epi32(call.bias[o + i]);
+        for (size_t p = 0; p < call.pairs; p++) {
+            const __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(call.in[2 * p] + r + first));
+            const __m128i b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(call.in[2 * p + 1] + r + first));
+            const __m128i x = _mm_unpacklo_epi16(a, b), y = _mm_unpackhi_epi16(a, b);
+            for (size_t i = 0; i < N; i++) {
+                const __m128i w = _mm_set1_epi32(call.weights[(o + i) * call.pairs + p]);
+                low[i] = _mm_add_epi32(low[i], _mm_madd_epi16(x, w));
+                high[i] = _mm_add_epi32(high[i], _mm_madd_epi16(y, w));
+            }
+        }
+        for (size_t i = 0; i < N; i++) {
+            _mm_storeu_si128(reinterpret_cast<__m128i*>(sums[i] + first), low[i]);
+            _mm_storeu_si128(reinterpret_cast<__m128i*>(sums[i] + first + 4), high[i]);
+        }
+    }
+    for (size_t i = 0; i < N; i++) finish(call, o + i, r, sums[i]);
+}
+
+}  // namespace
+
+void layer_portable(const LayerCall& call) {
+    int32_t sums[4][kRowStep];
+    for (size_t r = 0; r < call.rows; r += kRowStep) {
+        size_t o = 0;
+        for (; o + 4 <= call.outputs; o += 4) tile<4>(call, o, r, sums);
+        if (o + 2 <= call.outputs) tile<2>(call, o, r, sums), o += 2;
+        if (o < call.outputs) tile<1>(call, o, r, sums);
+    }
+}
+
+#else
+
 void layer_portable(const LayerCall& call) {
     int32_t sum[kRowStep];
     for (size_t r = 0; r < call.rows; r += kRowStep)
         for (size_t o = 0; o < call.outputs; o++) {
-            for (int32_t& s : sum) s = call.bias[o];
+            std::fill_n(sum, kRowStep, call.bias[o]);
             for (size_t p = 0; p < call.pairs; p++) {
                 const int32_t pair = call.weights[o * call.pairs + p];
                 const int32_t w0 = static_cast<int16_t>(pair), w1 = pair >> 16;
                 const int16_t *x0 = call.in[2 * p] + r, *x1 = call.in[2 * p + 1] + r;
                 for (size_t i = 0; i < kRowStep; i++) sum[i] += w0 * x0[i] + w1 * x1[i];
             }
-            const int shift = call.shift[o];
-            if (call.last) {
-                int32_t* y = call.last + o * call.stride + r;
-                for (size_t i = 0; i < kRowStep; i++) y[i] = sum[i] >> shift;
-                continue;
-            }
-            int16_t* y = call.hidden + o * call.stride + r;
-            const int slope = call.activation;
-            for (size_t i = 0; i < kRowStep; i++) {
-                int32_t v = std::clamp(sum[i] >> shift, -32768, 32767);
-                if (slope) v = std::max(v, v >> slope);
-                y[i] = static_cast<int16_t>(v);
-            }
+            finish(call, o, r, sum);
         }
 }
+
+#endif
 
 }  // namespace baler

@@ -92,14 +92,19 @@ void Steps::derive(uint32_t v, int64_t* index, uint8_t* context) {
             context[i] = static_cast<uint8_t>(std::min(context[i] + (x[i] != 0), 2));
         }
     }
+    bool finite = true;
+    for (size_t i = 0; i < width_; i++) finite &= std::isfinite(predicted[i]);
+    if (finite) {
+        lattice.indices(predicted, width_, index);
+        return;
+    }
     for (size_t i = 0; i < width_; i++) index[i] = std::isfinite(predicted[i]) ? lattice.index(predicted[i]) : 0;
 }
 
 void Steps::settle(uint32_t v, const uint32_t* bucket) {
     const Cells& cells = prepared_.cells[v];
     const int64_t* k = now_[v];
-    if (double* x = values_[v])
-        for (size_t i = 0; i < width_; i++) x[i] = cells.lattice.value(k[i]);
+    if (values_[v]) cells.lattice.values(k, width_, values_[v]);
     if (!bucket) return;
     const FeatureSlots& slots = prepared_.slots;
     if (int16_t* out = feature(slots.z[v])) {
