@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import subprocess
 import tempfile
@@ -72,13 +73,19 @@ class Bound:
     value: float = 0.0
 
 
+def build_folder(what: str) -> Path:
+    """Where the tests of this checkout build something; kept from run to run."""
+    checkout = hashlib.sha256(str(FILTERS).encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"baler-tests-{os.getuid()}-{checkout}-{what}"
+
+
 @cache
 def library() -> ctypes.CDLL:
     """$BALER_LIBRARY, or the installed package's library, or one built afresh from filters/."""
     installed = native.library_path()
     path = os.environ.get("BALER_LIBRARY") or (str(installed) if installed.exists() else None)
     if path is None:
-        build = Path(tempfile.gettempdir()) / f"baler-tests-{os.getuid()}"
+        build = build_folder("library")
         options = ["-DCMAKE_BUILD_TYPE=Release"]
         subprocess.run(["cmake", "-S", str(FILTERS), "-B", str(build), *options], check=True, capture_output=True)
         subprocess.run(["cmake", "--build", str(build), "--parallel", "2"], check=True, capture_output=True)
