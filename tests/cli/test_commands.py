@@ -107,6 +107,34 @@ def test_without_a_bound_every_bit_is_kept(files):
     assert run(["verify", "jets.npz", "jets.h5", "--bound", "exact"]) == 0
 
 
+def test_train_then_compress_with_the_model(files, capsys):
+    pytest.importorskip("torch")
+    arguments = [
+        "train",
+        "jets.npz",
+        "-o",
+        "m.baler",
+        "--bound",
+        BOUND,
+        "--latent",
+        "0",
+        "--time-budget",
+        "1",
+        "--quiet",
+    ]
+    assert run(arguments) == 0
+    assert run(arguments) == 2  # never replaced unasked
+    model = baler_codec.load("m.baler")
+    assert model.trained and model.columns == tuple(NAMES)
+    assert run(["compress", "jets.npz", "jets.h5", "--model", "m.baler"]) == 0
+    assert run(["verify", "jets.npz", "jets.h5"]) == 0
+    capsys.readouterr()
+    assert run(["inspect", "jets.h5", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["models"][0]["id"] == model.id and found["model_bytes"] == len(model)
+    assert found["ratio_with_model"] < found["ratio_online"]
+
+
 def test_models_are_installed_listed_and_shown(files, capsys):
     model = baler_codec.Model.bounds_only(["pw_rel=1e-3", "abs=1e-3", "exact"], NAMES)
     model.save("bounds.baler")
