@@ -36,12 +36,7 @@ float price(const uint8_t* p, size_t n) {
     return static_cast<float>(seen ? bits / static_cast<double>(seen) : 8.0);
 }
 
-int log2_of(uint64_t v) {  // of v >= 1
-    int e = 0;
-    for (int step = 32; step; step /= 2)
-        if (v >> (e + step)) e += step;
-    return e;
-}
+int log2_of(uint64_t v) { return 63 - __builtin_clzll(v); }  // of v >= 1
 
 struct Match {
     size_t length = 0, offset = 0;
@@ -53,14 +48,14 @@ struct Match {
 class Matcher {
   public:
     Matcher(const uint8_t* data, size_t n) : p_(data), n_(n) {
-        row_bits_ = std::clamp(log2_of(n) - 2, 6, 16);
+        row_bits_ = std::clamp(log2_of(n) - 3, 6, 16);
         rows_.resize(size_t(1) << row_bits_);
     }
 
     // Literals of `each` bits from here on: cheap ones are worth long matches only, so more bytes are hashed.
     void price_literals(float each) {
         each_ = each;
-        shift_ = each > 5 ? 32 : each > 3 ? 16 : 0;
+        shift_ = each > 4 ? 32 : each > 2.5f ? 16 : 0;
     }
 
     // The match at i that saves most against literals; i itself is remembered.
@@ -96,7 +91,7 @@ class Matcher {
   private:
     static constexpr uint32_t kNone = UINT32_MAX, kRow = 8;
 
-    struct Row {
+    struct alignas(64) Row {
         uint32_t at[kRow] = {kNone, kNone, kNone, kNone, kNone, kNone, kNone, kNone};
         uint8_t tag[kRow] = {};
         uint32_t next = 0;
@@ -153,7 +148,7 @@ std::vector<Sequence> find_matches(const uint8_t* data, size_t n, size_t segment
         if (m.gain <= 0) {
             // the longer nothing is found the fewer places are tried
             misses++;
-            i += std::min<size_t>(1 + (misses >> 6), 64);
+            i += std::min<size_t>(1 + (misses >> 5), 64);
             continue;
         }
         misses = 0;
