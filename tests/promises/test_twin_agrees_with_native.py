@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,9 @@ def assert_agree(codec: Baler, array: np.ndarray, model: bytes | None = None, la
     expected = codec.decode(frame)
     found = twin.decode(frame, model)
     assert found.dtype == expected.dtype and found.shape == expected.shape == array.shape
-    np.testing.assert_array_equal(bits(found), bits(expected))
+    if array.dtype.kind != "V":
+        np.testing.assert_array_equal(bits(found), bits(expected))
+    assert found.tobytes() == expected.tobytes()
     return mode_of(frame)
 
 
@@ -56,24 +59,41 @@ def test_latents_alone(seed):
 
 
 def test_chunks_with_lanes_and_slices_of_every_number():
+    modes = []
     for i, rows in enumerate((255, 256, 2047, 2048, 8192, 9001)):
         model, table, _ = random_case(100 + i, "f4", rows)
-        mode = assert_agree(Baler(Model.from_bytes(model.pack())), table, model.pack())
-        assert mode == "model"
+        modes.append(assert_agree(Baler(Model.from_bytes(model.pack())), table, model.pack()))
+    assert modes.count("model") >= 3, "the test has lost its subject"
+
+
+def related(dtype: str) -> np.ndarray:
+    """A table for every transform: sums, steps, decimals, few values, constants, repeats, contexts in rows before."""
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 40, (2, 900))
+    few = rng.choice([3, 17, 100, 101], 900)
+    state = np.repeat(rng.integers(0, 3, 90), 10)
+    columns = [a, b, a + b, few, np.full(900, 7), np.arange(900) % 120, state, state * 10 + rng.integers(0, 3, 900)]
+    if np.dtype(dtype).kind == "f":
+        columns += [a / 10, np.round(rng.normal(size=900), 2)]
+    return np.stack(columns, axis=1).astype(dtype)
 
 
 @pytest.mark.parametrize("dtype", FLOATS + INTEGERS)
 @pytest.mark.parametrize("bound", ["exact", "abs=0.5", "abs=2e-3", "pw_rel=1e-3", "pw_rel=1e-7"])
 def test_built_in_model(dtype, bound):
     codec = Baler(bound=bound)
-    for seed, shape in enumerate([(600, 4), (1500,), (9, 10, 11), (3, 1100)]):
-        assert_agree(codec, make(seed, dtype, shape, 0.01, "F" if seed == 0 else "C", big=seed == 1))
+    shapes = [(600, 4), (1500,), (9, 10, 11), (3, 1100)]
+    arrays = [
+        make(seed, dtype, shape, 0.01, "F" if seed == 0 else "C", big=seed == 1) for seed, shape in enumerate(shapes)
+    ]
+    modes = {assert_agree(codec, array) for array in [*arrays, related(dtype)]}
+    assert "built-in" in modes, "the test has lost its subject"
 
 
 def test_bytes():
-    text = np.frombuffer(b"the same words again and again, " * 40 + bytes(range(256)), "V16")
-    modes = {assert_agree(Baler(), array) for array in (text, text.view("V1"), text[:1])}
-    assert "bytes" in modes
+    text = b"the same words again and again, " * 40 + bytes(range(256)) + np.arange(500, dtype="<u4").tobytes()
+    modes = {assert_agree(Baler(), np.frombuffer(text, f"V{n}", len(text) // n)) for n in (2, 4, 5, 16, 3000)}
+    assert "bytes" in modes, "the test has lost its subject"
 
 
 def test_nothing_at_all():
@@ -86,7 +106,7 @@ import hashlib, sys, numpy as np
 from baler_codec import Baler, Model
 from promises.samples import random_case
 digest = hashlib.sha256()
-for seed in range(12):
+for seed in range(6):
     model, table, _ = random_case(seed, ("f4", "i2", "f8")[seed % 3], 300, seed % 3, latent_only=seed % 3 == 2)
     codec = Baler(Model.from_bytes(model.pack()))
     frame = codec.encode(table)
@@ -95,19 +115,15 @@ print(digest.hexdigest())
 """
 
 
+@cache
+def digest(**environment: str) -> str:
+    path = os.pathsep.join([str(TESTS), str(TESTS.parent)])
+    environment = os.environ | {"PYTHONPATH": path} | environment
+    run = subprocess.run([sys.executable, "-c", EVERY], env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
 @pytest.mark.parametrize("isa", ["portable", "avx2", "avx512"])
 def test_every_instruction_set_gives_the_same_bytes(isa):
-    def digest(environment: dict[str, str]) -> str:
-        installed = "PYTHONSAFEPATH" in os.environ  # tests/conftest.py: then the checkout must not stand in front
-        path = os.pathsep.join([str(TESTS)] if installed else [str(TESTS), str(TESTS.parent)])
-        run = subprocess.run(
-            [sys.executable, "-c", EVERY],
-            env=os.environ | {"PYTHONPATH": path} | environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert run.returncode == 0, run.stderr
-        return run.stdout
-
-    assert digest({"BALER_ISA": isa}) == digest({})
+    assert digest(BALER_ISA=isa) == digest()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from . import latent
+from . import builtin, latent, lz
 from .conditional import Decoder
 from .exceptions import Exceptions, read_exceptions
 from .lattice import ABS, EXACT, LATENT, PW_REL, Lattice, cast
@@ -109,12 +109,7 @@ def _in_memory_order(frame: Frame, values: NDArray[np.generic]) -> NDArray[np.ge
 
 def _whole_items(frame: Frame) -> NDArray[np.generic]:
     size = frame.n_values * frame.dtype.itemsize
-    if frame.mode == STORED:
-        data = frame.payload.raw(size)
-    else:
-        from . import lz
-
-        data = lz.decode(frame.payload, size, frame.dtype.itemsize)
+    data = frame.payload.raw(size) if frame.mode == STORED else lz.decode(frame.payload, size, frame.dtype.itemsize)
     frame.payload.finish()
     dtype = frame.dtype.newbyteorder(">") if frame.big_endian and frame.dtype.kind != "V" else frame.dtype
     return np.frombuffer(data, dtype).astype(frame.dtype)
@@ -140,8 +135,6 @@ def _columns(frame: Frame, model: Model | None) -> list[NDArray[np.generic]]:
         raise CorruptDataError("number of exceptions")
     lattices = [_lattice(frame, model, c) for c in range(n_columns)]
     if frame.mode == BUILTIN:
-        from . import builtin
-
         shape = frame.table or tuple(reversed(frame.shape) if frame.fortran else frame.shape)
         k = builtin.decode(shape, lattices, _masks(exceptions, n_columns, rows), reader)
         columns = [lattice.restore(k_c) for lattice, k_c in zip(lattices, k, strict=True)]

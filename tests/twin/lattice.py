@@ -14,6 +14,7 @@ Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 EXACT, ABS, PW_REL, LATENT = range(4)
 MANTISSA = {2: (10, -14), 4: (23, -126), 8: (52, -1022)}  # p, emin by itemsize
+FILLS = (-999.0, -9999.0, -99999.0, -99.0, -32768.0, 9999.0, 99999.0)
 LARGEST = float(np.finfo(np.float64).max)
 
 
@@ -262,6 +263,11 @@ class UniformFloats(_Floats):
             self.first.append(self.first[-1] + -(-(1 << self.p) // w))
             self.start.append(self.start[-1] + (1 << self.p))
         self._limits()
+        self.marks: dict[int, float] = {}
+        for v in FILLS:
+            held = bool(cast(np.array([v]), self.dtype)[0] == v)
+            if bound and held and bound * 16 <= abs(v):
+                self.marks.setdefault(self.index(v), v)
 
     def _first_far(self) -> int:
         def is_far(k: int) -> bool:
@@ -306,7 +312,10 @@ class UniformFloats(_Floats):
         k = np.clip(k, self.lowest, self.highest)
         near = (k < self.k0) & (k > -self.k0)
         far = super().restore(np.where(near, self.highest, k)).astype(np.float64)
-        return np.where(near, np.where(near, k, 0).astype(np.float64) * self.step, far)
+        values = np.where(near, np.where(near, k, 0).astype(np.float64) * self.step, far)
+        for mark, v in self.marks.items():
+            values[k == mark] = v
+        return values
 
     def restore(self, k: Ints) -> NDArray[Any]:
         return cast(self.value(k), self.dtype)

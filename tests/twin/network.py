@@ -16,7 +16,8 @@ def run(net: Net, inputs: NDArray[np.int64]) -> NDArray[np.int64]:
         if last and net.skip:
             x = np.concatenate([x, inputs], axis=1)
         half = np.where(layer.shift > 0, 1 << np.maximum(layer.shift - 1, 0), 0)
-        y = (x @ layer.weight.T + layer.bias + half) >> layer.shift
+        sums = x.astype(np.float64) @ layer.weight.T.astype(np.float64)  # integers below 2^31: exact, and fast
+        y = (sums.astype(np.int64) + layer.bias + half) >> layer.shift
         if last:
             return y
         y = np.clip(y, -32768, 32767)
