@@ -20,9 +20,9 @@ def table_model(net: Networks, layout: Layout, sample: torch.Tensor) -> TableMod
     """Make the integer model; `sample` are rows of packs on which ranges and escapes are measured."""
     table = layout.table
     most = int(np.clip(np.floor(np.log2(MOST_BUCKETS / (2 * Z_SPAN * max(1, net.n)))), 1, 11))
-    fine = fineness(net, sample[:8192], most)
-    escapes = _escapes(net, sample, fine)
-    mixtures = shapes(net)
+    fine = fineness(net, sample[:16384], most) if net.n else []
+    escapes = _escapes(net, sample, fine) if net.n else []
+    mixtures = shapes(net) if net.n else []
     variables = []
     for v, column in enumerate(table.columns):
         if v in layout.relations:
@@ -47,7 +47,7 @@ def table_model(net: Networks, layout: Layout, sample: torch.Tensor) -> TableMod
                 mixtures[i],
             )
         )
-    nets = convert(net, layout, sample[:, : net.f])
+    nets = convert(net, layout, sample[:, : net.f]) if net.n else []
     return TableModel(variables, layout.order, layout.relations, layout.hints, nets)
 
 
@@ -57,13 +57,13 @@ def _escapes(net: Networks, sample: torch.Tensor, fine: list[int]) -> list[int]:
     n, f = net.n, net.f
     counts = torch.zeros(n)
     width = 0.7 * 2.0 ** -torch.tensor(fine, dtype=torch.float32)
-    for part in sample.split(8192):
-        targets = part[:, f:].clone()
-        cell = targets[:, n : 2 * n]
-        extra = (width - cell).clamp_min(0.0)
-        targets[:, :n] -= 0.5 * extra
-        targets[:, n : 2 * n] = cell + extra
-        live = targets[:, 4 * n : 5 * n].t()
-        rare = code_lengths(net, net(part[:, :f]), targets, floor=-30.0) > 11.1
+    for part in torch.split(sample, 8192):
+        features, targets = part.t()[:f].contiguous(), part.t()[f:].clone()
+        cell = targets[n : 2 * n]
+        extra = (width[:, None] - cell).clamp_min(0.0)
+        targets[:n] -= 0.5 * extra
+        targets[n : 2 * n] = cell + extra
+        live = targets[4 * n : 5 * n]
+        rare = code_lengths(net, net(features), targets, floor=-30.0) > 11.1
         counts += (rare & (live > 0)).sum(1)
     return [int(e) for e in torch.clamp((counts + 1) / len(sample) * 65536, 2, 1000)]

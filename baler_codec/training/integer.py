@@ -59,7 +59,9 @@ def to_integers(weight: Float, bias: Float, unit: Float, activation: int = 0, sc
         How many units an input of 1 is.
     """
     outputs = len(weight)
-    layer = Layer(np.zeros(weight.shape, np.int64), np.zeros(outputs, np.int64), np.zeros(outputs, np.int64), activation)
+    layer = Layer(
+        np.zeros(weight.shape, np.int64), np.zeros(outputs, np.int64), np.zeros(outputs, np.int64), activation
+    )
     for o in range(outputs):
         factor = unit[o] / scale_in
         for shift in range(31, -1, -1):
@@ -85,7 +87,9 @@ def first_layer(weight: Float, bias: Float, top: Float) -> tuple[Layer, Float]:
     puts the hidden values (up to `top` in the calibration rows) into the upper half of 15 bits.
     """
     outputs = len(weight)
-    layer = Layer(np.zeros(weight.shape, np.int64), np.zeros(outputs, np.int64), np.zeros(outputs, np.int64), ACTIVATION)
+    layer = Layer(
+        np.zeros(weight.shape, np.int64), np.zeros(outputs, np.int64), np.zeros(outputs, np.int64), ACTIVATION
+    )
     unit = np.empty(outputs)
     for o in range(outputs):
         # no finer than the bias allows: a neuron may hardly look at its inputs
@@ -101,27 +105,27 @@ def first_layer(weight: Float, bias: Float, top: Float) -> tuple[Layer, Float]:
 @torch.no_grad()
 def convert(net: Networks, layout: Layout, sample: torch.Tensor) -> list[Net]:
     """Make one integer network per coded variable; `sample` are feature rows that set the scale of hidden values."""
-    hidden = net.activations(sample).abs().amax(0).double().clamp_min(1e-6).numpy()  # (variables, hidden)
-    mask = net.mask.bool().numpy()
-    w1, b1 = net.w1.double().numpy(), net.b1.double().numpy()
-    w2, b2 = net.w2.double().numpy(), net.b2.double().numpy()
-    skip = net.skip.double().numpy()
+    top = net.both(sample.t().contiguous())[0].abs().amax(2).double().clamp_min(1e-6).numpy()  # (variables, hidden)
+    h = net.hidden
+    first_weight, first_bias = net.first.double().numpy(), net.first_bias.double().numpy()
+    last_weight = net.last.double().numpy()
     nets = []
     for i in range(net.n):
-        used = np.flatnonzero(mask[:, i])
+        used = np.flatnonzero(net.mask[:, i].numpy())
+        weight = first_weight[i][:, used]
         if net.short:
-            first, unit = first_layer(w1[used, i].T, b1[i], hidden[i])
+            first, unit = first_layer(weight[:h], first_bias[i, :h], top[i])
         else:
-            unit = HIDDEN_TOP / hidden[i]
-            first = to_integers(w1[used, i].T, b1[i], unit, ACTIVATION)
+            unit = HIDDEN_TOP / top[i]
+            first = to_integers(weight[:h], first_bias[i, :h], unit, ACTIVATION)
         kept = [MEAN, SCALE]
         kept += [SPIKE] if net.has_spike[i] > 0 else []
         kept += [REPEAT] if net.has_repeat[i] > 0 else []
         # inputs are in units of 1/4096, hidden values in their own
-        last = np.concatenate([(w2[i] * ONE / unit[:, None])[:, kept], skip[used, i][:, kept]]).T
+        last = np.concatenate([last_weight[i] * ONE / unit, weight[h:]], 1)[kept]
         units = np.array([OUTPUT_UNITS[o] for o in kept])
         inputs = [(kind, 0, v) for kind, v in (layout.features[int(f)] for f in used)]
-        nets.append(Net(inputs, [first, to_integers(last, b2[i, kept], units)], True))
+        nets.append(Net(inputs, [first, to_integers(last, first_bias[i, h:][kept], units)], True))
     return nets
 
 
@@ -139,10 +143,19 @@ def shapes(net: Networks) -> list[list[tuple[int, int, int]]]:
 
 
 @torch.no_grad()
-def fineness(net: Networks, data: torch.Tensor, most: int) -> list[int]:
-    """How fine each variable's buckets are (w): a third of its sharpest tenth of scales."""
-    outputs = net(data[:, : net.f])
-    scale = torch.exp(outputs[SCALE].clamp(FINEST, COARSEST))
-    sharp = scale.quantile(0.1, dim=1).double().numpy() / 3.0
-    w = np.ceil(-np.log2(np.maximum(sharp, 2.0**-14)))
-    return [int(v) for v in np.clip(w, 1, most)]
+def fineness(net: Networks, sample: torch.Tensor, most: int) -> list[int]:
+    """How fine each variable's buckets are (w): a third of its sharpest tenth of scales.
+
+    Rows that hold a spike or repeat the row before do not count: their scale was never needed.
+    """
+    data = sample.t().contiguous()
+    n, f = net.n, net.f
+    scale = torch.exp(net(data[:f])[:, SCALE].clamp(FINEST, COARSEST))
+    spike, repeat, live = (data[f + i * n : f + (i + 1) * n] for i in (2, 3, 4))
+    counts = (spike == 0) & ((repeat == 0) | (net.has_repeat[:, None] == 0)) & (live > 0)
+    result = []
+    for i in range(n):
+        own = scale[i][counts[i]]
+        sharp = float(own.quantile(0.1)) / 3.0 if len(own) else 1.0
+        result.append(int(np.clip(np.ceil(-np.log2(max(sharp, 2.0**-14))), 1, most)))
+    return result

@@ -74,7 +74,7 @@ class Lattice:
                 self.edges, self.points = octave(epsilon)
 
     def index(self, x: npt.ArrayLike) -> Int:
-        """Indices of finite values."""
+        """Return the indices of finite values."""
         v = np.asarray(x, np.float64)
         if self.kind == "uniform":
             with np.errstate(over="ignore"):
@@ -86,21 +86,20 @@ class Lattice:
         return _rank(v, self.dtype)
 
     def value(self, k: npt.ArrayLike) -> Float:
-        """Points of the lattice, before the cast to the dtype."""
+        """Return the points of the lattice, before the cast to the dtype."""
         q = np.asarray(k, np.int64)
         if self.kind == "uniform":
-            return q * self.step
+            return np.asarray(q * self.step, np.float64)
         if self.kind == "log":
             e, i = np.divmod(np.abs(q) - 1, len(self.points))
-            size = np.ldexp(self.points[i], np.clip(e + self.least, -1074, 1023).astype(np.int32))
-            return np.sign(q) * np.where(q == 0, 0.0, size)
+            return np.sign(q) * np.where(q == 0, 0.0, _scaled(self.points[i], e + self.least))
         return _unrank(q, self.dtype)
 
     def edge(self, k: npt.ArrayLike) -> Float:
-        """Lower edges of the cells."""
+        """Return the lower edges of the cells."""
         q = np.asarray(k, np.int64)
         if self.kind == "uniform":
-            return (q - 0.5) * self.step
+            return np.asarray((q - 0.5) * self.step, np.float64)
         if self.kind == "log":
             mirrored = q <= 0
             size = self._edge(np.where(mirrored, 1 - q, q))
@@ -110,7 +109,7 @@ class Lattice:
 
     def _edge(self, k: Int) -> Float:
         e, i = np.divmod(k - 1, len(self.points))
-        edge = np.ldexp(self.edges[i], np.clip(e + self.least, -1074, 1023).astype(np.int32))
+        edge = _scaled(self.edges[i], e + self.least)
         return np.where(k == 1, 0.5 * edge, edge)
 
     def _magnitude(self, v: Float) -> Int:
@@ -121,11 +120,17 @@ class Lattice:
         return np.where(v > 0, k, 0)
 
 
+def _scaled(m: Float, e: Int) -> Float:
+    """Return m times 2^e."""
+    return np.asarray(np.ldexp(m, np.clip(e, -1074, 1023).astype(np.int32)), np.float64)
+
+
 def _rank(v: Float, dtype: DType) -> Int:
     if dtype.kind in "iu":
         info = np.iinfo(dtype)
         # the doubles next to 2^63 are 1024 apart
-        return np.clip(np.rint(v), info.min, min(info.max, 2**63 - 1024)).astype(np.int64)
+        k: Int = np.clip(np.rint(v), info.min, min(info.max, 2**63 - 1024)).astype(np.int64)
+        return k
     limits = np.finfo(dtype)
     x = np.clip(v, float(limits.min), float(limits.max)).astype(dtype)
     bits = np.abs(x).view(f"u{dtype.itemsize}").astype(np.int64)

@@ -1,29 +1,24 @@
-"""The training loop: Adam with a cosine schedule on batches that mix many bounds."""
+"""The training loop of the networks: Adam with a cosine schedule on batches that mix many bounds."""
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
+from .clock import Clock, Tell
 from .loss import nats
 from .net import Networks
 from .pool import Pool
 from .prune import importance, prune
 
-Tell = Callable[[int, int, float], None]  # steps done, steps in all, bits a row
-
 
 @dataclass
 class Schedule:
-    """How long, how fast, and what happens when (as parts of the whole)."""
+    """How fast, and what happens when (as parts of the whole)."""
 
-    steps: int | None
-    seconds: float | None
     inputs: int  # connections that are left in the end
     batch: int = 1280
     rate: float = 4e-3
@@ -35,54 +30,44 @@ class Schedule:
     average: float = 0.15  # the last part, whose weights are averaged
 
 
-def learn(net: Networks, pool: Pool, schedule: Schedule, seed: int, tell: Tell) -> int:
-    """Train; returns the number of steps, which repeats the training when given instead of seconds."""
+def learn(net: Networks, pool: Pool, clock: Clock, schedule: Schedule, seed: int, tell: Tell) -> None:
+    """Train until the clock runs out."""
     generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.Adam(net.parameters(), lr=schedule.rate, betas=(0.9, 0.99), fused=True)
     data = torch.from_numpy(pool.data)
-    parameters = list(net.parameters())
+    parameters: list[torch.Tensor] = list(net.parameters())
     mean = [torch.zeros_like(p) for p in parameters]
-    averaged = pruned = it = 0
-    total = schedule.steps
-    start = time.monotonic()
-    probe, begun = 30, 0.0
-    while total is None or it < total:
-        # the speed is measured once, behind the slow first steps; from then on the schedule is fixed
-        if total is None and it == probe:
-            begun = time.monotonic()
-        if total is None and it == 2 * probe:
-            left = (schedule.seconds or 0.0) - (time.monotonic() - start)
-            total = it + max(0, int(0.95 * left * probe / (time.monotonic() - begun)))
-        part = it / total if total else 0.0
-        while pruned < len(schedule.prune_at) and part >= schedule.prune_at[pruned] and total is not None:
+    averaged = pruned = 0
+    while clock.running():
+        part = clock.part()
+        while pruned < len(schedule.prune_at) and part >= schedule.prune_at[pruned]:
             pruned += 1
             rows = torch.randint(0, len(data), (8192,), generator=generator)
             # half of the way at first: what remains can make up for what went
             share = pruned / len(schedule.prune_at)
             goal = round(schedule.inputs * share + float(net.mask.sum()) * (1 - share))
-            prune(net, importance(net, data[rows], seed), goal, schedule.least * share)
-        net.short = total is not None and part >= schedule.short_at
+            prune(net, importance(net, data[rows].t().contiguous(), seed), goal, schedule.least * share)
+        net.short = part >= schedule.short_at
         rate = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * part))
         for group in optimiser.param_groups:
-            group["lr"] = schedule.rate * rate * min(1.0, (it + 1) / schedule.warm)
-        if it and it % schedule.renew == 0:
+            group["lr"] = schedule.rate * rate * min(1.0, (clock.done + 1) / schedule.warm)
+        if clock.done and clock.done % schedule.renew == 0:
             pool.renew()
-        batch = data[torch.randint(0, len(data), (schedule.batch,), generator=generator)]
-        loss = nats(net, net(batch[:, : net.f]), batch[:, net.f :]).sum() / schedule.batch
+        batch = data[torch.randint(0, len(data), (schedule.batch,), generator=generator)].t().contiguous()
+        loss = nats(net, net(batch[: net.f]), batch[net.f :]).sum() / schedule.batch
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(parameters, 20.0)
         optimiser.step()
-        it += 1
-        if total is not None and it > (1 - schedule.average) * total:
+        clock.tick()
+        if part > 1 - schedule.average:
             averaged += 1
             with torch.no_grad():
                 torch._foreach_lerp_(mean, parameters, 1.0 / averaged)
-        if it % 20 == 0:
-            tell(it, total or 0, float(loss.detach()) / math.log(2.0))
+        if clock.done % 20 == 0:
+            tell(clock.done, clock.total or 0, float(loss.detach()) / math.log(2.0))
     net.short = True
     if averaged:
         with torch.no_grad():
             for p, m in zip(parameters, mean, strict=True):
                 p.copy_(m)
-    return it

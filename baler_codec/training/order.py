@@ -9,7 +9,9 @@ from .prepare import Table
 from .relations import Relation
 
 
-def choose(table: Table, relations: dict[int, Relation], hints: Sequence[Hint], wish: Sequence[int] | None) -> list[int]:
+def choose(
+    table: Table, relations: dict[int, Relation], hints: Sequence[Hint], wish: Sequence[int] | None
+) -> list[int]:
     """Order of all columns: the wish (or cheap, discrete columns first), sources before targets, relations last."""
     free = [j for j in range(len(table.columns)) if j not in relations]
     if wish is None:

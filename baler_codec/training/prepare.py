@@ -62,9 +62,7 @@ def analyse(array: npt.NDArray[Any], names: list[str], seed: int = 0) -> Table:
     if array.dtype.kind == "f":
         missing |= (values == 0) & np.signbit(values)
     _fill(values, missing)
-    columns = [
-        _column(names[j], values[:, j], missing[:, j], array.dtype, seed) for j in range(values.shape[1])
-    ]
+    columns = [_column(names[j], values[:, j], missing[:, j], array.dtype, seed) for j in range(values.shape[1])]
     return Table(columns, values, missing, array.dtype, len(columns))
 
 
@@ -203,3 +201,20 @@ def _power_of_two(distinct: Float, dtype: DType) -> float:
             # floats near their own precision are multiples of some power of two: no finding
             return 2.0**e if e > exponent - min(20, np.finfo(dtype).nmant - 4) else 0.0
     return 0.0
+
+
+def with_latents(table: Table, latents: npt.NDArray[np.int64]) -> Table:
+    """Return the table with latents as further columns."""
+    values = latents.astype(np.float64)
+    columns = list(table.columns)
+    for i in range(values.shape[1]):
+        x = values[:, i]
+        lo, hi = float(x.min()), float(x.max())
+        margin = math.ceil(0.1 * (hi - lo)) + 2
+        low, high = max(lo - margin, -16383.0), min(hi + margin, 16383.0)
+        fitted = warp.fit(x[:: max(1, len(x) // SAMPLE)], 1.0)
+        columns.append(Column(f"latent {i}", low, high, None, 1.0, 0.0, False, fitted, 2, None, hi - lo))
+    missing = np.concatenate([table.missing, np.zeros(values.shape, bool)], 1)
+    return Table(
+        columns, np.asfortranarray(np.concatenate([table.values, values], 1)), missing, table.dtype, table.n_columns
+    )

@@ -26,6 +26,7 @@ class Progress:
             self.bar.close()
 
     def __call__(self, done: int, total: int, bits: float) -> None:
+        """Show how far the training is."""
         if self.bar is None:
             return
         if total and self.bar.total != total:

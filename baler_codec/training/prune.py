@@ -12,19 +12,22 @@ from .net import Networks
 
 @torch.no_grad()
 def importance(net: Networks, data: Tensor, seed: int) -> Tensor:
-    """Bits a row that each network loses when a feature is shuffled among the rows, (features, variables)."""
+    """Bits a row that each network loses when a feature is shuffled among the rows, (features, variables).
+
+    `data` are rows of packs, (numbers, rows).
+    """
     generator = torch.Generator().manual_seed(seed)
-    x, targets = data[:, : net.f].clone(), data[:, net.f :]
+    x, targets = data[: net.f].clone(), data[net.f :]
     base = nats(net, net(x), targets).mean(1)
     gain = torch.zeros(net.f, net.n)
     for f in range(net.f):
         if not bool(net.mask[f].any()):
             continue
-        kept = x[:, f].clone()
-        x[:, f] = kept[torch.randperm(len(x), generator=generator)]
+        kept = x[f].clone()
+        x[f] = kept[torch.randperm(len(kept), generator=generator)]
         gain[f] = nats(net, net(x), targets).mean(1) - base
-        x[:, f] = kept
-    return gain * net.mask / np.log(2.0)
+        x[f] = kept
+    return torch.mul(gain, net.mask / np.log(2.0))
 
 
 @torch.no_grad()
@@ -41,5 +44,5 @@ def prune(net: Networks, gain: Tensor, inputs: int, least: float) -> int:
     score[best, torch.arange(net.n)] = torch.where(net.mask.sum(0) > 0, torch.inf, score.amax(0))
     ranked = score.flatten().sort(descending=True).values
     limit = max(least, float(ranked[min(inputs, len(ranked)) - 1]))
-    net.mask.mul_((score >= limit).float())
+    net.connect(net.mask * (score >= limit))
     return int(net.mask.sum())

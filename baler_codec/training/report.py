@@ -21,8 +21,8 @@ def column_bits(net: Networks, layout: Layout, bounds: list[Bound], rows: Int) -
     """Bits a row of every coded variable: the networks' own estimate."""
     sums = torch.zeros(net.n)
     for part in np.array_split(rows, max(1, len(rows) // 4096)):
-        data = torch.from_numpy(build(layout, bounds, part))
-        sums += nats(net, net(data[:, : net.f]), data[:, net.f :]).sum(1)
+        data = torch.from_numpy(build(layout, bounds, part)).t().contiguous()
+        sums += nats(net, net(data[: net.f]), data[net.f :]).sum(1)
     names = [layout.table.columns[v].name for v in layout.coded]
     return {n: float(s) * NATS / len(rows) for n, s in zip(names, sums, strict=True)}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,26 +13,54 @@ import numpy.typing as npt
 import torch
 
 from .._version import __version__
-from ..bound import ErrorBound
-from ..errors import BoundError, DTypeError, ShapeError
+from ..errors import ModelInvalidError
 from ..model import Model
-from ..sections import MAX_COLUMNS, join_sections, pack_bounds, pack_meta
+from ..sections import MAX_BYTES, join_sections, pack_bounds, pack_meta
+from . import autoencoder, hint_search, inputs, latent_nets, relations, report
 from . import order as ordering
-from . import relations, report
+from .clock import Clock
 from .export import table_model
-from .hints import parse_all
+from .hints import Hint, parse_all
+from .inputs import BoundSpec
+from .integer import Net
 from .lattices import Bound, Int
 from .loop import Schedule, learn
-from .model_file import pack
+from .model_file import TableModel, pack
 from .net import Networks
 from .packs import Layout
 from .pool import Pool
-from .prepare import Table, analyse
+from .prepare import Table, analyse, with_latents
 from .progress import Progress
 
-BoundSpec = str | ErrorBound | Mapping[str, str | ErrorBound] | Sequence[str | ErrorBound]
-MOST_ROWS = 2_000_000
 KINDS = {"exact": 0, "abs": 1, "pw_rel": 2, "latent": 3}
+DEFAULT_SECONDS = 120.0
+CALIBRATION = 40_000  # rows that set the ranges of the integers
+AUTOENCODER_SHARE = 0.6  # of the steps, when there are latents
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The settings that the parts of a training share."""
+
+    bounds: list[Bound]
+    seed: int
+    width: int
+    connections: int | None
+    ranges: float
+    hidden: tuple[int, ...]
+    targets: dict[str, float]
+    fidelity: float
+
+
+@dataclass
+class _Run:
+    """What came out of one training."""
+
+    net: Networks
+    layout: Layout
+    model: TableModel
+    steps: int
+    bits: dict[str, Any]
 
 
 def train(
@@ -51,6 +79,8 @@ def train(
     width: int = 16,
     connections: int | None = None,
     ranges: float = 0.3,
+    targets: Mapping[str, float] | None = None,
+    fidelity: float = 20.0,
     licence: str | None = None,
     progress: bool = True,
 ) -> Model:
@@ -59,8 +89,8 @@ def train(
     Parameters
     ----------
     array : array_like
-        Rows × columns of integers or floats (one axis: one column). Rows in the order in which they will be stored:
-        the row before is a context.
+        Rows × columns of integers or floats (one axis: one column), the rows in the order in which they will be
+        stored: the row before is a context.
     columns : sequence of str, optional
         Names of the columns.
     bound : str, ErrorBound, mapping or sequence, optional
@@ -68,9 +98,11 @@ def train(
         Columns without one are exact. The networks learn on many other bounds too, so that `Model.with_bound` costs
         little. ``range`` bounds are resolved with `array`.
     latent : int or "auto"
-        Latents of an autoencoder. 0: none. ``"auto"`` keeps them only if they make the total smaller.
+        Number of latents of an autoencoder, for latent-only coding; 0 for none. ``"auto"`` runs a short race and
+        keeps latents only if they make the total smaller under `bound`.
     hints : iterable of str, or mapping, optional
-        Formulas for columns, such as ``"pt = sqrt((e1 + e2)**2 - m**2) / cosh(eta)"``.
+        Formulas for columns, such as ``"pt = sqrt((e1 + e2)**2 - m**2) / cosh(eta)"``. Without any, simple ones
+        (sums, products, ratios) are looked for; an empty list forbids that.
     order : sequence of str, optional
         Coding order; columns not named follow. By default cheap columns come first.
     units : mapping, optional
@@ -78,7 +110,7 @@ def train(
     seed : int
         The same data, settings, seed and steps give the same model on one machine.
     time_budget : float, optional
-        Seconds for the whole training (120 unless `steps` is given). The number of steps that fit is measured once and
+        Seconds for the training (120 unless `steps` is given). The number of steps that fit is measured once and
         written into the model as ``provenance["steps"]``; give it as `steps` to repeat a training.
     steps : int, optional
         Number of steps instead of a time.
@@ -90,6 +122,11 @@ def train(
         Inputs that all networks together keep (16 for each column by default).
     ranges : float
         Share of the training that is spent on bounds of 1e-2 to 1e-5 of each column's range.
+    targets : mapping, optional
+        For the autoencoder: the error of a column (in its own units) that is good enough. By default the error bound,
+        or a small part of the column's spread.
+    fidelity : float
+        For the autoencoder: what an error of the size of its target costs, in bits.
     licence : str, optional
         Of the model, for its description.
     progress : bool
@@ -100,165 +137,158 @@ def train(
     Model
     """
     began = time.monotonic()
-    data, names = _table(array, columns)
-    bounds = _bounds(bound, names, data)
-    _check(latent, steps, time_budget, width)
-    data = _sample(data)
-    budget = None if steps is not None else 120.0 if time_budget is None else float(time_budget)
+    data, names = inputs.table(array, columns)
+    limits = inputs.bounds(bound, names, data)
+    inputs.check(latent, hidden, steps, time_budget, width)
+    data = inputs.sample(data)
+    seconds = None if steps is not None else DEFAULT_SECONDS if time_budget is None else float(time_budget)
+    kinds = [Bound(KINDS[b.kind], b.value) for b in limits]
+    plan = _Plan(kinds, seed, width, connections, ranges, tuple(hidden), dict(targets or {}), fidelity)
+    given = parse_all(hints, names)
     threads = torch.get_num_threads()
+    # one thread: sums in another order would be another model
     torch.set_num_threads(1)
     try:
         with Progress(progress) as bar, torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
             table = analyse(data, names, seed)
-            layout = _layout(table, parse_all(hints, names), order)
-            rows, held = _split(len(data))
-            limits = [Bound(KINDS[b.kind], b.value) for b in bounds]
-            run = _learn(layout, rows, limits, seed, width, connections, ranges, steps, budget, began, bar)
-            metrics = report.measure(run.net, layout, limits, held) if run.net.n else {}
+            found = relations.find(table)
+            wish = inputs.order_of(order, names)
+            given = [h for h in given if h.variable not in found]
+            extra = hint_search.search(table, found, wish) if hints is None else []
+            layout = Layout(
+                table,
+                ordering.choose(table, found, [*given, *extra], wish),
+                found,
+                {h.variable: h for h in [*given, *extra]},
+            )
+            rows, held = inputs.split(len(data))
+            left = None if seconds is None else max(0.0, seconds - (time.monotonic() - began))
+            run = _train(layout, plan, latent, rows, held, steps, left, bar)
     finally:
         torch.set_num_threads(threads)
-    meta: dict[str, Any] = {
-        "columns": [_describe(name, data.dtype, units) for name in names],
-        "ranges": [[c.least, c.greatest] for c in table.columns],
-        "provenance": {
-            "data_sha256": hashlib.sha256(np.ascontiguousarray(data).tobytes()).hexdigest(),
-            "rows": len(data),
-            "seed": seed,
-            "steps": run.steps,
-            "width": width,
-            "connections": int(run.net.mask.sum()),
-            "software": f"baler-codec {__version__}, torch {torch.__version__}, numpy {np.__version__}",
-        },
-        "metrics": metrics,
-    }
-    if layout.hints:
-        meta["hints"] = [h.text for h in layout.hints.values()]
-    if licence:
-        meta["provenance"]["licence"] = licence
-    same = len(set(bounds)) == 1
-    sections = {"META": pack_meta(meta), "BNDS": pack_bounds(bounds[:1] if same else bounds)}
-    sections["TABL"] = pack(table_model(run.net, layout, run.sample))
-    model = Model.from_bytes(join_sections(sections))
-    return model
+    meta = _describe(data, names, units, table, run, plan, licence)
+    same = len(set(limits)) == 1
+    sections = {"META": pack_meta(meta), "BNDS": pack_bounds(limits[:1] if same else limits), "TABL": pack(run.model)}
+    raw = join_sections(sections)
+    if len(raw) > MAX_BYTES:
+        raise ModelInvalidError(f"the model takes {len(raw)} bytes, the format allows {MAX_BYTES}: use smaller layers")
+    return Model.from_bytes(raw)
 
 
-@dataclass
-class _Run:
-    net: Networks
-    sample: torch.Tensor
-    steps: int
-
-
-def _learn(
+def _train(
     layout: Layout,
+    plan: _Plan,
+    latent: int | str,
     rows: Int,
-    bounds: list[Bound],
-    seed: int,
-    width: int,
-    connections: int | None,
-    ranges: float,
+    held: Int,
     steps: int | None,
-    budget: float | None,
-    began: float,
+    seconds: float | None,
     bar: Progress,
 ) -> _Run:
-    pool = Pool(layout, rows, bounds, seed, ranges=ranges)
-    net = Networks(layout, width)
-    inputs = connections if connections is not None else 16 * net.n
-    left = None if budget is None else max(0.0, budget - (time.monotonic() - began))
-    done = learn(net, pool, Schedule(steps, left, inputs), seed, bar) if net.n else 0
-    sample = torch.from_numpy(pool.data)
-    pick = torch.randperm(len(sample), generator=torch.Generator().manual_seed(seed))[:40_000]
-    return _Run(net, sample[pick], done)
+    """Train with the latents asked for, or with those that win the race."""
+    if latent == "auto":
+        latent = 0
+        if len(rows) >= 5000 and plan.bounds[0].kind != KINDS["latent"]:
+            part = (None if steps is None else steps // 20), (None if seconds is None else seconds / 20)
+            race = [_one(layout, plan, n, rows, held, *part, bar).bits["bits_per_row"] for n in (0, 2)]
+            if race[1] < 0.995 * race[0]:
+                latent = 2
+            steps = None if steps is None else steps - 2 * (steps // 20)
+            seconds = None if seconds is None else 0.9 * seconds
+    elif plan.bounds[0].kind == KINDS["latent"] and latent == 0:
+        raise ValueError('the bound "latent" needs an autoencoder: give latent=4, for example')
+    return _one(layout, plan, int(latent), rows, held, steps, seconds, bar)
 
 
-def _table(array: npt.ArrayLike, columns: Sequence[str] | None) -> tuple[npt.NDArray[Any], list[str]]:
-    data = np.asarray(array)
-    if data.ndim == 1 and data.dtype.names is None:
-        data = data[:, None]
-    if data.dtype.names is not None or data.ndim != 2:
-        raise ShapeError(f"training needs rows × columns, not shape {data.shape} of {data.dtype}")
-    if data.dtype.kind == "b":
-        data = data.astype(np.uint8)
-    if data.dtype.kind not in "iuf" or data.dtype.itemsize > 8:
-        raise DTypeError(f"dtype {data.dtype} cannot be trained on: integers, float16, float32 and float64 can")
-    if data.shape[0] == 0 or not 1 <= data.shape[1] <= MAX_COLUMNS:
-        raise ShapeError(f"a table of shape {data.shape}: 1 to {MAX_COLUMNS} columns and at least one row are needed")
-    names = [str(c) for c in columns] if columns is not None else [f"column {i}" for i in range(data.shape[1])]
-    if len(names) != data.shape[1] or len(set(names)) != len(names):
-        raise ShapeError(f"{len(names)} column names for {data.shape[1]} columns: give one for each, all different")
-    return data.astype(data.dtype.newbyteorder("="), copy=False), names
+def _one(
+    layout: Layout,
+    plan: _Plan,
+    latents: int,
+    rows: Int,
+    held: Int,
+    steps: int | None,
+    seconds: float | None,
+    bar: Progress,
+) -> _Run:
+    """Train one model."""
+    torch.manual_seed(plan.seed)
+    nets: tuple[Net, Net] | None = None
+    done = 0
+    if latents and layout.coded:
+        clock = Clock(
+            None if steps is None else round(steps * AUTOENCODER_SHARE),
+            None if seconds is None else seconds * AUTOENCODER_SHARE,
+        )
+        layout, nets = _autoencode(layout, plan, latents, rows, clock, bar)
+        done += clock.done
+        steps = None if steps is None else steps - clock.done
+        seconds = None if seconds is None else seconds * (1 - AUTOENCODER_SHARE)
+    net = Networks(layout, plan.width)
+    sample = torch.zeros(1, layout.width)
+    if net.n:
+        clock = Clock(steps, seconds)
+        pool = Pool(layout, rows, plan.bounds, plan.seed, ranges=plan.ranges)
+        kept = plan.connections if plan.connections is not None else 16 * net.n
+        learn(net, pool, clock, Schedule(kept), plan.seed, bar)
+        done += clock.done
+        every = torch.from_numpy(pool.data)
+        sample = every[torch.randperm(len(every), generator=torch.Generator().manual_seed(plan.seed))[:CALIBRATION]]
+    model = table_model(net, layout, sample)
+    if nets is not None:
+        model = replace(model, latents=latents, encoder=nets[0], decoder=nets[1])
+    bits = report.measure(net, layout, plan.bounds, held) if net.n else {"bits_per_row": 0.0}
+    return _Run(net, layout, model, done, bits)
 
 
-def _bounds(spec: BoundSpec | None, names: list[str], data: npt.NDArray[Any]) -> list[ErrorBound]:
-    if spec is None:
-        spec = "exact"
-    if isinstance(spec, str | ErrorBound):
-        wanted = [ErrorBound.parse(spec)] * len(names)
-    elif isinstance(spec, Mapping):
-        unknown = [str(n) for n in spec if n != "*" and n not in names]
-        if unknown:
-            raise BoundError(f"bounds for columns that are not there: {', '.join(unknown)}; columns: {', '.join(names)}")
-        wanted = [ErrorBound.parse(spec.get(n, spec.get("*", "exact"))) for n in names]
-    else:
-        wanted = [ErrorBound.parse(b) for b in spec]
-        if len(wanted) != len(names):
-            raise ShapeError(f"{len(wanted)} bounds for {len(names)} columns: give one for each")
-    if any(b.kind == "latent" for b in wanted) and not all(b.kind == "latent" for b in wanted):
-        raise BoundError('the bound "latent" holds for all columns or for none')
-    for b in wanted:
-        b.require(data.dtype)
-    return [b.resolve(data[:, i]) for i, b in enumerate(wanted)]
+def _autoencode(
+    layout: Layout, plan: _Plan, latents: int, rows: Int, clock: Clock, bar: Progress
+) -> tuple[Layout, tuple[Net, Net]]:
+    """Train encoder and decoder; the latents become variables that are coded before the columns."""
+    table = layout.table
+    goals = autoencoder.targets_of(table, plan.bounds, plan.targets)
+    seen = autoencoder.prepare(table, layout.coded, goals)
+    model = autoencoder.fit(seen, rows, latents, plan.hidden, plan.fidelity, clock, plan.seed, bar)
+    encoder, decoder, values = latent_nets.convert(model, seen, rows)
+    longer = with_latents(table, values)
+    order = [table.n_columns + i for i in range(latents)] + layout.order
+    return Layout(longer, order, layout.relations, layout.hints), (encoder, decoder)
 
 
-def _check(latent: int | str, steps: int | None, budget: float | None, width: int) -> None:
-    if latent != "auto" and (not isinstance(latent, int) or not 0 <= latent <= 64):
-        raise ValueError(f'latent={latent!r}: a number from 0 to 64, or "auto"')
-    if steps is not None and budget is not None:
-        raise ValueError("give steps or time_budget, not both")
-    if (steps is not None and steps < 0) or (budget is not None and budget < 0):
-        raise ValueError("steps and time_budget cannot be negative")
-    if not 1 <= width <= 256:
-        raise ValueError(f"width={width!r}: 1 to 256 neurons")
-
-
-def _sample(data: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Blocks of consecutive rows from all of a table too long to hold as doubles."""
-    if len(data) <= MOST_ROWS:
-        return data
-    blocks = 64
-    size = MOST_ROWS // blocks
-    starts = np.linspace(0, len(data) - size, blocks).astype(int)
-    return np.concatenate([data[s : s + size] for s in starts])
-
-
-def _split(rows: int) -> tuple[Int, Int]:
-    """Rows to learn from, and some blocks held out to measure on; small tables are measured on themselves."""
-    every = np.arange(rows)
-    if rows < 2000:
-        return every, every
-    size = min(20_000, rows // 10) // 8
-    starts = (np.arange(8) * rows // 8) + rows // 16
-    held = (starts[:, None] + np.arange(size)).ravel()
-    return np.setdiff1d(every, held), held
-
-
-def _layout(table: Table, hints: list[Any], order: Sequence[str] | None) -> Layout:
-    names = [c.name for c in table.columns]
-    wish = None
-    if order is not None:
-        unknown = [n for n in order if n not in names]
-        if unknown:
-            raise ValueError(f"order names columns that are not there: {', '.join(unknown)}")
-        wish = [names.index(n) for n in order]
-    found = relations.find(table)
-    kept = [h for h in hints if h.variable not in found]
-    return Layout(table, ordering.choose(table, found, kept, wish), found, {h.variable: h for h in kept})
-
-
-def _describe(name: str, dtype: np.dtype[Any], units: Mapping[str, str] | None) -> dict[str, str]:
-    entry = {"name": name, "dtype": dtype.str}
-    if units and units.get(name):
-        entry["unit"] = units[name]
-    return entry
+def _describe(
+    data: npt.NDArray[Any],
+    names: list[str],
+    units: Mapping[str, str] | None,
+    table: Table,
+    run: _Run,
+    plan: _Plan,
+    licence: str | None,
+) -> dict[str, Any]:
+    """Write what the model tells people."""
+    columns: list[dict[str, str]] = []
+    for name in names:
+        columns.append({"name": name, "dtype": data.dtype.str})
+        if units and units.get(name):
+            columns[-1]["unit"] = units[name]
+    provenance: dict[str, Any] = {
+        "data_sha256": hashlib.sha256(np.ascontiguousarray(data).tobytes()).hexdigest(),
+        "rows": len(data),
+        "seed": plan.seed,
+        "steps": run.steps,
+        "width": plan.width,
+        "connections": int(run.net.mask.sum()),
+        "software": f"baler-codec {__version__}, torch {torch.__version__}, numpy {np.__version__}",
+    }
+    if run.model.latents:
+        provenance["hidden"] = list(plan.hidden)
+    if licence:
+        provenance["licence"] = licence
+    meta: dict[str, Any] = {
+        "columns": columns,
+        "ranges": [[c.least, c.greatest] for c in table.columns],
+        "provenance": provenance,
+        "metrics": run.bits,
+    }
+    texts: list[str] = [h.text for h in run.layout.hints.values() if isinstance(h, Hint)]
+    if texts:
+        meta["hints"] = texts
+    return meta

@@ -24,7 +24,7 @@ class Warp:
 
     def __call__(self, x: Float) -> Float:
         """Map values to z, constant outside the knots."""
-        return np.interp(x, self.x, self.z)
+        return np.asarray(np.interp(x, self.x, self.z))
 
     def inverse(self, z: Float) -> Float:
         """Map z to values."""
