@@ -134,7 +134,7 @@ def test_root_trees_flat_and_jagged(tmp_path, dot):
         assert source.columns == (f"Jet{dot}pt", f"Jet{dot}n")
         assert np.array_equal(source.load()[:, 0], np.arange(6))
         assert "flattened to 6 rows" in source.notes[0]
-    with pytest.raises(ShapeError, match="met have one value an entry, Jet.pt have lists"):
+    with pytest.raises(ShapeError, match=r"met have one value an entry, Jet.pt have lists"):
         open_source(f"{tmp_path / 'x.root'}:Events", ["met", f"Jet{dot}pt"])
     with pytest.raises(BalerError, match="several trees; there are Events, flat"):
         open_source(tmp_path / "x.root")
