@@ -102,8 +102,7 @@ void encode_numbers(const baler_array& array, const Layout& layout, const void* 
             if (f.code != BALER_ERR_MODEL_INVALID && f.code != BALER_ERR_UNSUPPORTED) throw;
         }
     }
-    const size_t fixed = header_size(array, header.has_model) + section.bytes.size();
-    if (coded.mode != BALER_MODE_MODEL || builtin_could_win(table, best.size - std::min(best.size, fixed))) {
+    if (coded.mode != BALER_MODE_MODEL || builtin_could_win(*model, table)) {
         ByteWriter out = section;
         builtin_encode(table, out);
         coded.mode = BALER_MODE_BUILTIN;

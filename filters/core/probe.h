@@ -2,12 +2,13 @@
 // and nothing else, so that a chunk read and written again is coded the same way.
 #pragma once
 
+#include "model.h"
 #include "table.h"
 
 namespace baler {
 
-// Could the built-in coder take fewer than `best` bytes? Judged by two pieces of the rows.
-bool builtin_could_win(const Table& table, size_t best);
+// Could the built-in coder beat the model? Both code two pieces of the rows.
+bool builtin_could_win(const Model& model, const Table& table);
 // Could the byte coder? Judged by a piece out of the middle and by how much of the chunk repeats.
 bool bytes_could_win(const uint8_t* data, size_t size, uint32_t itemsize, size_t best);
 
