@@ -265,7 +265,7 @@ class UniformFloats(_Floats):
         self._limits()
         self.marks: dict[int, float] = {}
         for v in FILLS:
-            held = bool(cast(np.array([v]), self.dtype)[0] == v)
+            held = float(cast(np.array([v]), self.dtype)[0]) == v
             if bound and held and bound * 16 <= abs(v):
                 self.marks.setdefault(self.index(v), v)
 
