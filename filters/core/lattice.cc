@@ -1,5 +1,6 @@
 #include "lattice.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "baler.h"
@@ -38,6 +39,7 @@ Lattice::Lattice(DType dtype, Bound bound, double unit, double noise) : dtype_(d
     } else if (bound.kind == BALER_BOUND_ABS) {
         if (number) {
             set_uniform_float(eps, unit, noise);
+            set_marks();
         } else if (eps >= 1) {
             kind_ = Kind::uniform;
             whole_step_ = 2 * static_cast<uint64_t>(std::min(eps, 0x1p61)) + 1;
@@ -121,6 +123,31 @@ void Lattice::set_uniform_float(double tolerance, double unit, double noise) {
     });
 }
 
+// People look for fill values with ==, so those in use must come back as they were, and cost no more than other values.
+void Lattice::set_marks() {
+    constexpr double fills[] = {-999, -9999, -99999, -99, -32768, 9999, 99999};
+    std::vector<std::pair<int64_t, double>> marks;
+    with_dtype('f', dtype_.size, [&](auto zero) {
+        using T = decltype(zero);
+        if constexpr (is_float<T>) {
+            for (double v : fills) {
+                const T t = round_to<T>(v);
+                int64_t k;
+                if (to_double(t) != v || bound_.value * 16 > std::fabs(v) || !Points::place(*this, t, k)) continue;
+                const bool taken = std::any_of(marks.begin(), marks.end(), [&](const auto& m) { return m.first == k; });
+                if (!taken) marks.emplace_back(k, v);
+            }
+        }
+        return 0;
+    });
+    if (marks.empty()) return;
+    for (const auto& m : marks) {
+        if (m.first < 0) unmarked_low_ = std::max(unmarked_low_, m.first);
+        else unmarked_high_ = std::min(unmarked_high_, m.first);
+    }
+    marks_ = std::make_shared<const std::vector<std::pair<int64_t, double>>>(std::move(marks));
+}
+
 template <class T>
 int64_t Lattice::index_as(double x) const {
     int64_t k = 0;
@@ -156,7 +183,8 @@ template <class T>
 double Lattice::value_as(int64_t k) const {
     k = std::max(lowest_, std::min(highest_, k));
     if constexpr (is_float<T>) {
-        if (kind_ == Kind::uniform && k < limit_ && k > -limit_) return static_cast<double>(k) * step_;
+        if (kind_ == Kind::uniform && k < limit_ && k > -limit_)
+            return Points::marked(*this, k, static_cast<double>(k) * step_);
         return to_double(Points::point<T>(*this, k));
     } else {
         return static_cast<double>(Points::point<T>(*this, k));

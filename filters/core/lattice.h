@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace baler {
@@ -28,7 +29,7 @@ class Lattice {
   public:
     enum class Kind : uint8_t {
         ordinal,  // k is the rank of the value among all values of its dtype: exact
-        uniform,  // value = k * step while |k| < linear_limit(); beyond, cells of whole floats
+        uniform,  // value = k * step while |k| < linear_limit(), but for marks; beyond, cells of whole floats
         log       // value = sign * 2^e * point, N points an octave
     };
     Lattice() = default;
@@ -62,12 +63,16 @@ class Lattice {
     double value_as(int64_t k) const;
     friend struct Points;  // lattice_points.h: the scalar rules for each dtype
     void set_uniform_float(double tolerance, double unit, double noise);
+    void set_marks();
 
     DType dtype_{'f', 4};
     Bound bound_;
     Kind kind_ = Kind::ordinal;
     double step_ = 0;
     uint64_t whole_step_ = 1;    // step of a uniform integer lattice
+    // Uniform float: marks are fill values that come back exactly, whatever the middle of their cell is (k, value).
+    std::shared_ptr<const std::vector<std::pair<int64_t, double>>> marks_;
+    int64_t unmarked_low_ = INT64_MIN, unmarked_high_ = INT64_MAX;  // no marks strictly between these
     double near_ = 0;            // uniform float: |x| below is linear ...
     uint64_t near_bits_ = 0;     // ... the same as the float's bits ...
     int64_t limit_ = 0;          // ... and the first index beyond

@@ -37,13 +37,13 @@ struct Points {
                 j = std::min(static_cast<int64_t>(rint(magnitude_value<T>(m) / l.step_)), l.limit_);
                 if (j < l.limit_) {
                     k = negative ? -j : j;
-                    y = round_to<T>(static_cast<double>(k) * l.step_);
+                    y = marked(l, k, round_to<T>(static_cast<double>(k) * l.step_));
                     return true;
                 }
                 centre = l.near_bits_;
                 l.far_->index(l.near_bits_, &centre);
             }
-            y = from_bits<T>(centre | sign);
+            y = marked(l, negative ? -j : j, from_bits<T>(centre | sign));
         } else {
             if (l.kind_ == Lattice::Kind::ordinal) {
                 y = x;
@@ -70,6 +70,14 @@ struct Points {
         k = negative ? -j : j;
         return true;
     }
+    // y, or the fill value that the cell of k stands for.
+    template <class T>
+    static T marked(const Lattice& l, int64_t k, T y) {
+        if (k > l.unmarked_low_ && k < l.unmarked_high_) return y;
+        for (const auto& m : *l.marks_)
+            if (m.first == k) return round_to<T>(m.second);
+        return y;
+    }
     template <class T>
     static bool place(const Lattice& l, T x, int64_t& k) {
         T y;
@@ -85,9 +93,9 @@ struct Points {
             switch (l.kind_) {
                 case Lattice::Kind::ordinal: m = j; break;
                 case Lattice::Kind::uniform:
-                    if (static_cast<int64_t>(j) < l.limit_) return round_to<T>(static_cast<double>(k) * l.step_);
+                    if (static_cast<int64_t>(j) < l.limit_) return marked(l, k, round_to<T>(static_cast<double>(k) * l.step_));
                     m = l.far_->centre(static_cast<int64_t>(j));
-                    break;
+                    return marked(l, k, from_bits<T>(m | (k < 0 ? kSignBit<T> : 0)));
                 default: m = log_magnitude<T>(*l.log_, j, true);
             }
             return from_bits<T>(m | (k < 0 ? kSignBit<T> : 0));

@@ -54,17 +54,20 @@ uint64_t bits64(double x) {
 // hold. Comparisons are done on the bits (non-negative doubles order as integers, NaN above all), since compilers do
 // not vectorise floating-point ones. Returns the union of bad[].
 template <class T>
-uint64_t place_linear(const double* x, size_t n, double step, double near, double bound, int64_t* k, uint64_t* bad) {
+uint64_t place_linear(const double* x, size_t n, double step, double near_below, double near_above, double bound,
+                      int64_t* k, uint64_t* bad) {
     constexpr uint64_t no_sign = ~uint64_t(0) >> 1;
-    const uint64_t last = bits64(near) - 1, allowed = bits64(bound), zero = bits64(Points::kRound);
+    const uint64_t above = bits64(near_above) - 1, other_below = above ^ (bits64(near_below) - 1);
+    const uint64_t allowed = bits64(bound), zero = bits64(Points::kRound);
     uint64_t any = 0;
     for (size_t i = 0; i < n; i++) {
         const double shifted = x[i] / step + Points::kRound;
         const double y = to_double(round_to<T>((shifted - Points::kRound) * step));
         const uint64_t other = bits64(y / step + Points::kRound) ^ bits64(shifted);
         const uint64_t b = bits64(x[i]);
+        const uint64_t last = above ^ (other_below & (0 - (b >> 63)));
         uint64_t f = last - (b & no_sign);             // |x| >= near, or NaN
-        f |= last - (bits64(y) & no_sign);             // the same for the value given back
+        f |= last - (bits64(y) & no_sign);             // the same for the value given back (its cell is no mark's)
         f |= allowed - (bits64(y - x[i]) & no_sign);   // error > bound
         f |= other | (0 - other);                      // another index the second time
         f |= b & ~(b << 1 | (0 - (b << 1)));           // -0 alone has a sign and nothing else
@@ -90,13 +93,15 @@ size_t Lattice::quantise(const void* data, size_t stride, size_t n, int64_t* k, 
             if (kind_ == Kind::uniform) {
                 // beyond 2^40 steps rounding needs more care than place_linear() takes
                 const double near = std::min(near_, step_ * 0x1p40);
+                const double above = std::min(near, static_cast<double>(unmarked_high_ - 1) * step_);
+                const double below = std::min(near, static_cast<double>(-(unmarked_low_ + 1)) * step_);
                 double block[kBlock];
                 uint64_t bad[kBlock];
                 int64_t placed[kBlock];
                 for (size_t at = 0; at < n; at += kBlock) {
                     const size_t m = std::min(kBlock, n - at);
                     for (size_t i = 0; i < m; i++) block[i] = to_double(x[(at + i) * stride]);
-                    if (!(place_linear<T>(block, m, step_, near, bound_.value, placed, bad) >> 63)) {
+                    if (!(place_linear<T>(block, m, step_, below, above, bound_.value, placed, bad) >> 63)) {
                         std::memcpy(k + at, placed, m * sizeof *k);
                         std::memset(mask + at, 0, m);
                         continue;
@@ -126,12 +131,13 @@ void Lattice::restore(const int64_t* k, size_t n, void* data, size_t stride) con
             if (kind_ == Kind::uniform) {
                 // all of a block linear: no branches
                 const int64_t limit = std::min(std::min(limit_, highest_ + 1), int64_t(1) << 50);
+                const int64_t above = std::min(limit, unmarked_high_), below = std::max(-limit, unmarked_low_);
                 for (size_t at = 0; at < n; at += kBlock) {
                     const size_t m = std::min(kBlock, n - at);
                     const int64_t* q = k + at;
                     uint64_t out = 0;
                     for (size_t i = 0; i < m; i++)
-                        out |= static_cast<uint64_t>(q[i] >= limit) | static_cast<uint64_t>(q[i] <= -limit);
+                        out |= static_cast<uint64_t>(q[i] >= above) | static_cast<uint64_t>(q[i] <= below);
                     if (!out) {
                         T block[kBlock];
                         for (size_t i = 0; i < m; i++) block[i] = round_to<T>(static_cast<double>(q[i]) * step_);

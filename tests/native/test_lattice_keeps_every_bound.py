@@ -119,3 +119,20 @@ def test_other_types_come_back_as_bytes(itemsize: int) -> None:
     rng = np.random.default_rng(5)
     x = np.frombuffer(rng.integers(0, 3, 200 * itemsize, dtype="u1").tobytes(), f"V{itemsize}")
     assert same_bits(decode_like(encode(x, Bound(ABS, 1.0)), x), x)
+
+
+@pytest.mark.parametrize("eps", [1e-6, 1e-3, 0.0371, 0.5, 5.0])
+@pytest.mark.parametrize("dtype", ["<f2", "<f4", "<f8"])
+def test_fill_values_can_be_found_again_with_equality(dtype: str, eps: float) -> None:
+    rng = np.random.default_rng(8)
+    known = np.array([-999, -9999, -99999, -99, -32768, 9999, 99999, 1e20, -1e34, 9.969209968386869e36])
+    with np.errstate(over="ignore"):
+        fills = known.astype(dtype)
+    x = rng.normal(scale=300, size=4000).astype(dtype)
+    x[::7] = rng.choice(fills, len(x[::7]))
+    bound = Bound(ABS, eps)
+    y = decode_like(encode(x, bound), x)
+    assert_inside(x, y, bound)
+    held = fills[(fills == known) & (eps * 16 <= np.abs(known)) | (np.abs(known) > 1e19)]
+    for v in held:
+        assert (y[x == v] == v).all()
