@@ -192,9 +192,13 @@ std::shared_ptr<const Prepared> prepare(const Model& model, DType dtype, bool la
     const TableModel& table = *model.table;
     const uint32_t key = latents_only ? 0 : static_cast<uint32_t>(dtype.kind) << 8 | dtype.size;
     std::lock_guard<std::mutex> lock(table.prepared_mutex);
-    auto& entry = table.prepared[key];
-    if (!entry) entry = build(model, dtype, latents_only);
-    return entry;
+    const auto found = table.prepared.find(key);
+    if (found != table.prepared.end()) return found->second;
+    auto made = build(model, dtype, latents_only);
+    // nobody reads one data set in many dtypes at once, and a model made to hurt could fill the memory
+    if (table.prepared.size() >= 3) table.prepared.erase(table.prepared.begin());
+    table.prepared.emplace(key, made);
+    return made;
 }
 
 }  // namespace baler

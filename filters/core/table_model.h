@@ -68,7 +68,7 @@ struct TableModel {
     Net encoder, decoder;
 
     mutable std::mutex prepared_mutex;
-    mutable std::map<uint32_t, std::shared_ptr<const Prepared>> prepared;  // by dtype, of which there are eleven
+    mutable std::map<uint32_t, std::shared_ptr<const Prepared>> prepared;  // by dtype; a few
 };
 
 // The content of section TABL. Throws Failure.
