@@ -201,6 +201,12 @@ bool read_embedded(const Host& host, Id location, const ModelId& id, std::vector
     return false;
 }
 
+Failure missing(const ModelId& id, const std::string& why) {
+    return {BALER_ERR_MODEL_MISSING, "the model sha256:" + hex(id) + " was not found: " + why + "; put " + hex(id) +
+                                         ".baler into a folder of BALER_MODEL_PATH, or the model into the file with "
+                                         "baler_codec.hdf5.embed()"};
+}
+
 const baler_model* find_model(const Host& host, const ModelId& id, uint64_t address, uint64_t length, bool again,
                               std::string& why) {
     if (last_used.model && last_used.id == id) return last_used.model;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "baler.h"
+#include "failure.h"
 #include "host.h"
 #include "params.h"
 
@@ -23,5 +24,8 @@ bool read_embedded(const Host& host, Id location, const ModelId& id, std::vector
 // search that found nothing is repeated.
 const baler_model* find_model(const Host& host, const ModelId& id, uint64_t address, uint64_t length, bool again,
                               std::string& why);
+
+// The error that says so, and what to do.
+Failure missing(const ModelId& id, const std::string& why);
 
 }  // namespace baler::h5
