@@ -8,6 +8,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import models
 import numpy as np
 import pytest
 import twin
@@ -88,6 +89,21 @@ def test_built_in_model(dtype, bound):
     ]
     modes = {assert_agree(codec, array) for array in [*arrays, related(dtype)]}
     assert "built-in" in modes, "the test has lost its subject"
+
+
+@pytest.mark.parametrize(
+    "bounds", [[(models.ABS, 0.01)], [(models.ABS, 0.01), (models.PW_REL, 1e-3), (models.EXACT, 0.0)]]
+)
+@pytest.mark.parametrize("shape", [(300, 3), (300, 2), (900,), (10, 30, 3), (2, 1100)])
+def test_models_of_bounds_alone(bounds, shape):
+    """Where a model fits its bounds hold; where it does not, the one that all columns share, or none."""
+    model = models.Model(bounds=bounds).pack()
+    array = make(3, "f4", shape, 0.02)
+    handle = native.NativeModel(model)
+    frame = native.encode(array, model=handle)
+    out = np.empty_like(array)
+    native.decode(np.frombuffer(frame, np.uint8), out, model=handle)
+    np.testing.assert_array_equal(bits(twin.decode(frame, model)), bits(out))
 
 
 def test_bytes():
