@@ -7,7 +7,8 @@ namespace baler::builtin {
 
 namespace {
 
-constexpr size_t kColumnsBack = 128, kPartners = 5, kScoreGroups = 24;
+constexpr size_t kColumnsBack = 128, kPartners = 5, kScoreGroups = 24, kScoreRows = 2048;
+constexpr size_t kCandidates = 24, kGlance = 1024;  // more than so many are thinned out on so many rows
 
 struct Candidate {
     Source source;
@@ -29,9 +30,16 @@ class Chooser {
         if (n_groups_ < 2 || best < 100) return;
         const double alone = best;
         collect();
-        for (Candidate& c : candidates_) c.cost = bits(c.group, c.z.size(), nothing, 1);
-        std::stable_sort(candidates_.begin(), candidates_.end(),
-                         [](const Candidate& a, const Candidate& b) { return a.cost < b.cost; });
+        const auto order = [&](size_t step) {
+            for (Candidate& c : candidates_) c.cost = bits(c.group, c.z.size(), nothing, 1, step);
+            std::stable_sort(candidates_.begin(), candidates_.end(),
+                             [](const Candidate& a, const Candidate& b) { return a.cost < b.cost; });
+        };
+        if (candidates_.size() > kCandidates) {
+            order(std::max<size_t>(group_.size() / kGlance, 1));
+            candidates_.resize(kCandidates);
+        }
+        order(1);
         while (!candidates_.empty() && candidates_.back().cost > alone * 0.9995 - 4) candidates_.pop_back();
         if (candidates_.empty()) return;
         const auto use = [&](size_t which, const Candidate& c) {
@@ -114,9 +122,10 @@ class Chooser {
     }
 
     // Bits of the whole column in cells x (nx) times y (ny), tables included, as the sample foretells them.
-    double bits(const std::vector<uint8_t>& x, size_t nx, const std::vector<uint8_t>& y, size_t ny) {
+    double bits(const std::vector<uint8_t>& x, size_t nx, const std::vector<uint8_t>& y, size_t ny, size_t step = 1) {
         counts_.assign(nx * ny * n_groups_, 0);
-        for (size_t s = 0; s < group_.size(); s++)
+        const double rows_each = work_.rows_each * static_cast<double>(step);
+        for (size_t s = 0; s < group_.size(); s += step)
             if (live_[s]) counts_[(x[s] * ny + y[s]) * n_groups_ + group_[s]]++;
         double cost = 0, entries = 0;
         for (size_t cell = 0; cell < nx * ny; cell++) {
@@ -132,7 +141,7 @@ class Chooser {
             cost += n_log_n(sum);
         }
         // What is measured looks better than it is by 1/2 nat an entry; cells that are alike will share a table.
-        return cost * work_.rows_each + entries * (0.72 * 0.6 * (work_.rows_each - 1) + 2);
+        return cost * rows_each + entries * (0.72 * 0.6 * (rows_each - 1) + 2);
     }
 
     // The column's rank as a weighted sum of the candidates' numbers: least squares on the sample.
@@ -155,24 +164,25 @@ class Chooser {
             }
         }
         // Normal equations of (numbers, 1) against the rank, a little ridge, Cholesky.
-        const size_t k = m + 1;
+        const size_t k = m + 1, step = std::max<size_t>(n / kScoreRows, 1), rows = n / step;
         std::vector<std::vector<double>> a(k, std::vector<double>(k + 1));
-        std::vector<std::vector<float>> z(m, std::vector<float>(n));
+        std::vector<std::vector<float>> z(m, std::vector<float>(rows));
         for (size_t i = 0; i < m; i++)
-            for (size_t s = 0; s < n; s++) z[i][s] = live_[s] ? candidates_[i].z[candidates_[i].group[s]] : 0.0f;
-        std::vector<float> y(n);
-        for (size_t s = 0; s < n; s++) y[s] = live_[s] ? static_cast<float>(rank[group_[s]]) : 0.0f;
-        const auto dot = [n](const std::vector<float>& p, const std::vector<float>& q) {
+            for (size_t s = 0; s < rows; s++)
+                z[i][s] = live_[s * step] ? candidates_[i].z[candidates_[i].group[s * step]] : 0.0f;
+        std::vector<float> y(rows);
+        for (size_t s = 0; s < rows; s++) y[s] = live_[s * step] ? static_cast<float>(rank[group_[s * step]]) : 0.0f;
+        const auto dot = [rows](const std::vector<float>& p, const std::vector<float>& q) {
             float part[16] = {};
             size_t s = 0;
-            for (; s + 16 <= n; s += 16)
+            for (; s + 16 <= rows; s += 16)
                 for (size_t l = 0; l < 16; l++) part[l] += p[s + l] * q[s + l];
             double sum = 0;
             for (float v : part) sum += v;
-            for (; s < n; s++) sum += p[s] * q[s];
+            for (; s < rows; s++) sum += p[s] * q[s];
             return sum;
         };
-        const std::vector<float> ones(n, 1.0f);
+        const std::vector<float> ones(rows, 1.0f);
         for (size_t i = 0; i < k; i++) {
             const auto& p = i < m ? z[i] : ones;
             for (size_t j = i; j < k; j++) a[i][j] = a[j][i] = dot(p, j < m ? z[j] : ones);
