@@ -91,6 +91,17 @@ def test_built_in_model(dtype, bound):
     assert "built-in" in modes, "the test has lost its subject"
 
 
+def test_the_shipped_model_on_jets():
+    package = Path(native.__file__).parent
+    path = package / "models" / "cms_jets.baler"
+    if not path.exists():
+        pytest.skip("no model is shipped")
+    jets = np.load(package / "data" / "cms_jets_20k.npz")["data"][:1100].astype("f4")
+    model = Model.from_bytes(path.read_bytes())
+    modes = [assert_agree(Baler(m), jets, bytes(m)) for m in (model, model.with_bound("abs=1e-3"))]
+    assert "model" in modes
+
+
 @pytest.mark.parametrize(
     "bounds", [[(models.ABS, 0.01)], [(models.ABS, 0.01), (models.PW_REL, 1e-3), (models.EXACT, 0.0)]]
 )
