@@ -7,7 +7,7 @@ namespace baler::builtin {
 
 namespace {
 
-constexpr size_t kColumnsBack = 128, kPartners = 5, kScoreGroups = 24, kScoreRows = 2048;
+constexpr size_t kColumnsBack = 64, kPartners = 5, kScoreGroups = 24, kScoreRows = 4096;
 constexpr size_t kCandidates = 24, kGlance = 1024;  // more than so many are thinned out on so many rows
 
 struct Candidate {
@@ -35,9 +35,12 @@ class Chooser {
             std::stable_sort(candidates_.begin(), candidates_.end(),
                              [](const Candidate& a, const Candidate& b) { return a.cost < b.cost; });
         };
+        const size_t glance = candidates_.size() > kCandidates ? std::max<size_t>(group_.size() / kGlance, 1) : 1;
+        for (Candidate& c : candidates_) look(c, glance);
         if (candidates_.size() > kCandidates) {
-            order(std::max<size_t>(group_.size() / kGlance, 1));
+            order(glance);
             candidates_.resize(kCandidates);
+            for (Candidate& c : candidates_) look(c, 1);
         }
         order(1);
         while (!candidates_.empty() && candidates_.back().cost > alone * 0.9995 - 4) candidates_.pop_back();
@@ -109,16 +112,21 @@ class Chooser {
     void add(Source source) {
         const Feature& f = work_.plan.columns[source.position].feature;
         if (f.first.size() < 2) return;
+        candidates_.push_back(Candidate{source, {}, f.z, 0});
+    }
+
+    // The candidate's groups in every step-th row of the sample.
+    void look(Candidate& c, size_t step) const {
+        const Feature& f = work_.plan.columns[c.source.position].feature;
         uint8_t of[kMaxTokens] = {};
         for (size_t g = 0; g < f.first.size(); g++)
             std::fill(of + f.first[g], of + kMaxTokens, static_cast<uint8_t>(g));
-        Candidate c{source, std::vector<uint8_t>(group_.size()), f.z, 0};
-        const auto& tokens = work_.tokens[source.position];
-        for (size_t s = 0; s < group_.size(); s++) {
+        c.group.resize(group_.size());
+        const auto& tokens = work_.tokens[c.source.position];
+        for (size_t s = 0; s < group_.size(); s += step) {
             const size_t row = work_.sample[s];
-            c.group[s] = source.lag > row ? uint8_t(0) : of[tokens[row - static_cast<size_t>(source.lag)]];
+            c.group[s] = c.source.lag > row ? uint8_t(0) : of[tokens[row - static_cast<size_t>(c.source.lag)]];
         }
-        candidates_.push_back(std::move(c));
     }
 
     // Bits of the whole column in cells x (nx) times y (ny), tables included, as the sample foretells them.

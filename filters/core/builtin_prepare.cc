@@ -205,7 +205,18 @@ class Preparer {
             lists.push_back(list);
         }
         lists.push_back({static_cast<uint8_t>(axes - 1), static_cast<uint8_t>(axes - 1)});
-        for (const auto& list : lists) {
+        // Only differences that are about as small as the values themselves, the three smallest, are looked at closely.
+        std::vector<std::pair<double, size_t>> by_size;
+        const double plain_size = size_of(x);
+        for (size_t i = 0; i < lists.size(); i++) {
+            residuals(lists[i], u, x);
+            const double size = size_of(x);
+            if (size < plain_size + 0.3) by_size.emplace_back(size, i);
+        }
+        std::sort(by_size.begin(), by_size.end());
+        if (by_size.size() > 3) by_size.resize(3);
+        for (const auto& [size, i] : by_size) {
+            const auto& list = lists[i];
             residuals(list, u, x);
             const double cost = bits_each(x, each_) * 1.002 + 0.002;
             if (cost < best) {
@@ -216,6 +227,20 @@ class Preparer {
             }
         }
         return best;
+    }
+
+    // Mean length in bits of the distances from the middle value.
+    static double size_of(const std::vector<int64_t>& x) {
+        if (x.empty()) return 0;
+        std::vector<int64_t> sorted(x);
+        const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+        std::nth_element(sorted.begin(), middle, sorted.end());
+        double sum = 0;
+        for (int64_t v : x) {
+            const uint64_t d = static_cast<uint64_t>(v) - static_cast<uint64_t>(*middle);
+            sum += std::log2(1.0 + static_cast<double>(v < *middle ? uint64_t(0) - d : d));
+        }
+        return sum / static_cast<double>(x.size());
     }
 
     // What subtract_prediction would leave at the quick rows.
