@@ -134,7 +134,8 @@ def _rank(v: Float, dtype: DType) -> Int:
     limits = np.finfo(dtype)
     x = np.clip(v, float(limits.min), float(limits.max)).astype(dtype)
     bits = np.abs(x).view(f"u{dtype.itemsize}").astype(np.int64)
-    return np.where(x < 0, -bits, bits)
+    rank: Int = np.where(x < 0, -bits, bits)
+    return rank
 
 
 def _unrank(k: Int, dtype: DType) -> Float:

@@ -38,7 +38,8 @@ def normal_cdf(z: Float) -> Float:
     density = np.exp(-0.5 * grid * grid) / np.sqrt(2.0 * np.pi)
     mid = np.exp(-0.5 * (grid[1:] - 0.002) ** 2) / np.sqrt(2.0 * np.pi)
     area = np.concatenate([[0.0], np.cumsum((density[:-1] + 4.0 * mid + density[1:]) * (0.004 / 6.0))])
-    return np.interp(z, grid, area)
+    probability: Float = np.interp(z, grid, area)
+    return probability
 
 
 def fit(values: Float, grain: float, seed: int = 0) -> Warp:
