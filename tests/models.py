@@ -187,7 +187,7 @@ def random_program(rng: np.random.Generator, seen: list[int], before: list[int])
 def random_model(
     rng: np.random.Generator, table: NDArray[np.generic], bounds: list[tuple[int, float]], n_latents: int = 0
 ) -> Model:
-    """A model for such a table: random networks, order, hints, relations, spikes; it fits badly, and must not matter."""
+    """A model for such a table: random networks, order, hints, relations, spikes; it fits badly and must not matter."""
     n = table.shape[1]
     derived = [c for c in range(n) if n > 2 and rng.random() < 0.2]
     shown = [c for c in range(n) if c not in derived]
