@@ -40,6 +40,8 @@ def open_node(path: Path, name: str) -> Any:
         import zarr
     except ImportError:
         raise BalerError(f'{path}: reading Zarr needs zarr: pip install "baler-codec[zarr]"') from None
+    from .. import zarr as _codec  # noqa: F401  (registers the codec)
+
     try:
         return zarr.open(str(path), path=name.strip("/"), mode="r")
     except BalerError:
