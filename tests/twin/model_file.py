@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from . import lz
 from .lattice import ABS, EXACT, LATENT, PW_REL
 from .reader import CorruptDataError, ModelInvalidError, Reader, UnsupportedVersionError
 
@@ -105,19 +106,29 @@ def read_model(data: bytes) -> Model:
     if version := reader.u32():
         raise UnsupportedVersionError(f"model of version {version}")
     sections = reader.u32()
-    tags = [b"META", b"BNDS", b"TABL"][:sections]
+    tags = [(b"META",), (b"BNDS",), (b"TABL", b"TABZ")][:sections]
     if sections not in (2, 3):
         raise CorruptDataError("number of sections")
     content = {}
-    for tag in tags:
-        if reader.raw(4) != tag:
+    for allowed in tags:
+        tag = reader.raw(4)
+        if tag not in allowed:
             raise CorruptDataError(f"section {tag!r} is not in its place")
         content[tag] = Reader(reader.raw(reader.u64()))
     reader.finish()
     require(content[b"META"].left <= 1 << 16, "META is larger than 64 KiB")
     model = Model(_bounds(content[b"BNDS"]))
+    if b"TABZ" in content:
+        packed = content[b"TABZ"]
+        shape = packed.u16(), packed.u16()
+        n = packed.u32()
+        require(4 <= n <= 1 << 24, "unpacked size")
+        content[b"TABL"] = Reader(lz.decode(packed, n, 1))
+        packed.finish()
     if b"TABL" in content:
         _table(content[b"TABL"], model)
+    if b"TABZ" in content:
+        require(shape == (model.columns, model.latents), "packed shape")
     if model.bounds[0][0] == LATENT:
         require(model.encoder is not None, "bound latent without an autoencoder")
     return model
