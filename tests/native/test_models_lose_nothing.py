@@ -11,6 +11,7 @@ import sys
 import time
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache
@@ -190,6 +191,21 @@ def test_every_instruction_set_gives_the_same_bytes(name: str) -> None:
     environment = os.environ | {"BALER_ISA": name}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == digest()
+
+
+def test_threads_share_one_model() -> None:
+    cases = [case(seed) for seed in (3, 14, 25, 36)]
+    for table, model in cases:
+        data = model.pack()
+        frame = encode_with(data, table)
+        with opened(data) as handle, ThreadPoolExecutor(8) as pool:
+            # what depends on the dtype is built by whoever comes first
+            frames = list(pool.map(lambda _, t=table, d=data: encode_with(d, t), range(8)))
+            values = list(
+                pool.map(lambda _, t=table, h=handle, f=frame: abi.decode_like(f, t, model=h).tobytes(), range(16))
+            )
+        assert set(frames) == {frame}
+        assert len(set(values)) == 1
 
 
 def test_damaged_models_are_refused() -> None:
