@@ -1,7 +1,9 @@
 """Educational decoder: numpy alone, written from docs/format.md, laid out in its order. Clear over fast.
 
 Not shipped. It exists so that the specification is read twice: where this and the native library disagree, the text
-decides. Sections of the text: frame (1), lattice and octave (2), exceptions (3), entropy (4), side, plan and builtin (5), lz (6),
+decides.
+
+Sections of the text: frame (1), lattice and octave (2), exceptions (3), entropy (4), side, plan and builtin (5), lz (6),
 model_file, network, tables, cells, features, hints (7, 7.1 … 7.5), conditional (8), latent (9).
 """
 
