@@ -170,7 +170,7 @@ int baler_encode(const baler_array* array, const void* data, const baler_setting
         const baler::Model* model = settings->model ? settings->model->model.get() : nullptr;
         const auto frame = baler::encode(*array, data, *settings, model);
         if (frame.size() > capacity)
-            baler::fail(BALER_ERR_BUFFER, "the frame takes %zu bytes, the output buffer has %zu (see baler_encode_bound)",
+            baler::fail(BALER_ERR_BUFFER, "the frame takes %zu bytes, the output buffer has %zu: see baler_encode_bound",
                         frame.size(), capacity);
         std::memcpy(out, frame.data(), frame.size());
         *written = frame.size();

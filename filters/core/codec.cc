@@ -22,9 +22,12 @@ std::string id_text(const std::array<uint8_t, 32>& id) {
 void check_bound(const Bound& b) {
     if (b.kind == BALER_BOUND_EXACT) return;
     if (b.kind == BALER_BOUND_LATENT) fail(BALER_ERR_ARGUMENT, "bound \"latent\" needs a model with an autoencoder");
-    if (b.kind != BALER_BOUND_ABS && b.kind != BALER_BOUND_PW_REL) fail(BALER_ERR_ARGUMENT, "unknown kind of bound %u", b.kind);
-    if (!(b.value >= 0) || !std::isfinite(b.value)) fail(BALER_ERR_ARGUMENT, "a bound must be finite and not negative, not %g", b.value);
-    if (b.kind == BALER_BOUND_PW_REL && b.value >= 1) fail(BALER_ERR_ARGUMENT, "a relative bound must be below 1, not %g", b.value);
+    if (b.kind != BALER_BOUND_ABS && b.kind != BALER_BOUND_PW_REL)
+        fail(BALER_ERR_ARGUMENT, "unknown kind of bound %u", b.kind);
+    if (!(b.value >= 0) || !std::isfinite(b.value))
+        fail(BALER_ERR_ARGUMENT, "a bound must be finite and not negative, not %g", b.value);
+    if (b.kind == BALER_BOUND_PW_REL && b.value >= 1)
+        fail(BALER_ERR_ARGUMENT, "a relative bound must be below 1, not %g", b.value);
 }
 
 // A model is for tables of its columns; one without columns is for anything.
@@ -39,7 +42,8 @@ Bound common_bound(const Model& model) {
     return model.bounds.empty() || model.latent_only() ? Bound{} : model.bounds[0];
 }
 
-std::vector<Lattice> lattices_for(const baler_array& array, const Layout& layout, const Bound& bound, const Model* model) {
+std::vector<Lattice> lattices_for(const baler_array& array, const Layout& layout, const Bound& bound,
+                                  const Model* model) {
     const DType dtype = dtype_of(array);
     if (!model) return std::vector<Lattice>(layout.columns, Lattice(dtype, bound));
     if (!model_fits(*model, layout)) return std::vector<Lattice>(layout.columns, Lattice(dtype, common_bound(*model)));
@@ -183,8 +187,8 @@ void decode(const uint8_t* frame, size_t size, const Model* model, void* out, si
     } else {
         if (!model) fail(BALER_ERR_MODEL_MISSING, "the frame needs model %s", id_text(header.model_id).c_str());
         if (model->id != header.model_id)
-            fail(BALER_ERR_MODEL_MISSING, "the frame needs model %s, but was given %s", id_text(header.model_id).c_str(),
-                 id_text(model->id).c_str());
+            fail(BALER_ERR_MODEL_MISSING, "the frame needs model %s, but was given %s",
+                 id_text(header.model_id).c_str(), id_text(model->id).c_str());
     }
     const bool fits = model && model_fits(*model, layout);
     std::vector<ColumnExceptions> exceptions;
@@ -220,7 +224,8 @@ void latents_of(const Model& model, const baler_array& array, const void* data, 
     if (array.kind == 'V' || !model_fits(model, layout))
         fail(BALER_ERR_ARGUMENT, "the model is for tables of %u columns", model.n_columns());
     if (n_out != layout.rows * model.n_latents())
-        fail(BALER_ERR_BUFFER, "%zu latents wanted, %zu rows give %zu", n_out, layout.rows, layout.rows * model.n_latents());
+        fail(BALER_ERR_BUFFER, "room for %zu latents, %zu rows give %zu", n_out, layout.rows,
+             layout.rows * model.n_latents());
     std::vector<uint8_t> copy;
     const void* native = native_values(array, data, copy);
     std::vector<ColumnExceptions> ignored;

@@ -19,8 +19,9 @@ std::vector<uint64_t> frequent(std::vector<uint64_t> items) {
         if (j - i > 1) found.emplace_back(j - i, items[i]);
         i = j;
     }
-    auto first = [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; };
-    std::sort(found.begin(), found.end(), first);
+    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
+        return a.first != b.first ? a.first > b.first : a.second < b.second;
+    });
     if (found.size() > kMaxDictionary) found.resize(kMaxDictionary);
     std::vector<uint64_t> dictionary;
     for (const auto& f : found) dictionary.push_back(f.second);
@@ -116,11 +117,12 @@ std::vector<ColumnExceptions> read_exceptions(Table& table, uint32_t itemsize, B
             if (item == kLiteral) wanted += length + 1;
             c.runs.push_back({begin, length + 1, item});
             c.count += length + 1;
-            std::fill(column.mask.begin() + static_cast<ptrdiff_t>(begin), column.mask.begin() + static_cast<ptrdiff_t>(end), uint8_t(1));
+            std::fill_n(column.mask.begin() + static_cast<ptrdiff_t>(begin), length + 1, uint8_t(1));
         }
         p.finish();
         if (wanted * itemsize != literals.size()) p.damaged("the number of exact values is not what the runs ask for");
-        for (size_t i = 0; i < literals.size(); i += itemsize) c.literals.push_back(get_item(literals.data() + i, itemsize));
+        for (size_t i = 0; i < literals.size(); i += itemsize)
+            c.literals.push_back(get_item(literals.data() + i, itemsize));
     }
     return columns;
 }

@@ -130,11 +130,14 @@ Header read_frame(const uint8_t* frame, size_t size, bool verify, const uint8_t*
         r.damaged("the bound is not a possible one");
     if (h.array.kind == 'V' && (kind || h.has_model || (h.mode != BALER_MODE_STORED && h.mode != BALER_MODE_BYTES)))
         r.damaged("items of kind 'V' have no bound, no model, and modes 0 and 4 only");
-    if ((h.mode == BALER_MODE_MODEL || h.mode == BALER_MODE_LATENT) && !h.has_model) r.damaged("its mode wants a model id");
+    if ((h.mode == BALER_MODE_MODEL || h.mode == BALER_MODE_LATENT) && !h.has_model)
+        r.damaged("its mode wants a model id");
     if ((h.mode == BALER_MODE_LATENT) == h.stable) r.damaged("its mode and its stable flag disagree");
     if (h.n_exceptions > value_count(h.array)) r.damaged("more exceptions than values");
-    if (h.n_exceptions && (h.mode == BALER_MODE_STORED || h.mode == BALER_MODE_BYTES)) r.damaged("its mode has no exceptions");
-    if (value_count(h.array) == 0 && (h.mode != BALER_MODE_STORED || h.payload)) r.damaged("an empty chunk with a payload");
+    if (h.n_exceptions && (h.mode == BALER_MODE_STORED || h.mode == BALER_MODE_BYTES))
+        r.damaged("its mode has no exceptions");
+    if (value_count(h.array) == 0 && (h.mode != BALER_MODE_STORED || h.payload))
+        r.damaged("an empty chunk with a payload");
     *payload = frame + (size - 4 - static_cast<size_t>(h.payload));
     return h;
 }

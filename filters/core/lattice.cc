@@ -216,14 +216,16 @@ double Lattice::edge(int64_t k) const {
         const int64_t j = mirrored ? 1 - k : k;
         double v;
         if constexpr (is_float<T>) {
-            const uint64_t m = kind_ == Kind::ordinal   ? static_cast<uint64_t>(j)
-                               : kind_ == Kind::uniform ? far_->start(j)
-                                                        : Points::log_magnitude<T>(*log_, static_cast<uint64_t>(j), false);
-            v = kind_ == Kind::log && j == 1 ? magnitude_value<T>(m) / 2 : below<T>(std::min<uint64_t>(m, kInfinity<T>));
+            auto m = static_cast<uint64_t>(j);
+            if (kind_ == Kind::uniform) m = far_->start(j);
+            if (kind_ == Kind::log) m = Points::log_magnitude<T>(*log_, m, false);
+            const bool first = kind_ == Kind::log && j == 1;
+            v = first ? magnitude_value<T>(m) / 2 : below<T>(std::min<uint64_t>(m, kInfinity<T>));
         } else {
             // behind the last cell lies 2^64, which is no uint64_t
-            const bool past = static_cast<uint64_t>(j) > log_->first[63] + log_->octaves[63].cells;
-            v = past ? 0x1p64 : static_cast<double>(Points::whole_magnitude(*log_, static_cast<uint64_t>(j), false)) - 0.5;
+            const auto u = static_cast<uint64_t>(j);
+            const bool past = u > log_->first[63] + log_->octaves[63].cells;
+            v = past ? 0x1p64 : static_cast<double>(Points::whole_magnitude(*log_, u, false)) - 0.5;
         }
         return mirrored ? -v : v;
     });

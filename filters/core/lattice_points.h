@@ -93,7 +93,8 @@ struct Points {
             switch (l.kind_) {
                 case Lattice::Kind::ordinal: m = j; break;
                 case Lattice::Kind::uniform:
-                    if (static_cast<int64_t>(j) < l.limit_) return marked(l, k, round_to<T>(static_cast<double>(k) * l.step_));
+                    if (static_cast<int64_t>(j) < l.limit_)
+                        return marked(l, k, round_to<T>(static_cast<double>(k) * l.step_));
                     m = l.far_->centre(static_cast<int64_t>(j));
                     return marked(l, k, from_bits<T>(m | (k < 0 ? kSignBit<T> : 0)));
                 default: m = log_magnitude<T>(*l.log_, j, true);
@@ -147,7 +148,8 @@ struct Points {
     // The nearest multiple of an odd step: floor((x + step / 2) / step).
     template <class T>
     static int64_t place_whole(uint64_t step, T x) {
-        if (sizeof(T) < 8 && step < uint64_t(1) << 62) return nearest<int64_t>(static_cast<int64_t>(x), static_cast<int64_t>(step));
+        if (sizeof(T) < 8 && step < uint64_t(1) << 62)
+            return nearest<int64_t>(static_cast<int64_t>(x), static_cast<int64_t>(step));
         return nearest<int128>(static_cast<int128>(x), static_cast<int128>(step));
     }
     template <class W>

@@ -15,7 +15,7 @@ struct Octave {
     std::vector<uint64_t> start, centre;
     std::vector<uint16_t> guess;
     int guess_shift = 0;
-    // ... or 64 segments of 2^(p-6) mantissas with cells of one width each (a single cell width of 1 when p < 6).
+    // ... or 64 segments of 2^(p-6) mantissas with cells of one width each.
     uint64_t width[64] = {}, first[65] = {};
     double per_width[64] = {};               // 1 / width, to divide fast; the quotient is put right afterwards
     std::vector<uint8_t> segment_guess;      // the segment of cell (g << segment_shift), or one before it

@@ -22,9 +22,8 @@ Table pieces(const Table& table, size_t rows) {
         Column d;
         d.lattice = c.lattice;
         for (size_t f : from) {
-            d.k.insert(d.k.end(), c.k.begin() + static_cast<ptrdiff_t>(f), c.k.begin() + static_cast<ptrdiff_t>(f + half));
-            if (!c.mask.empty())
-                d.mask.insert(d.mask.end(), c.mask.begin() + static_cast<ptrdiff_t>(f), c.mask.begin() + static_cast<ptrdiff_t>(f + half));
+            d.k.insert(d.k.end(), c.k.data() + f, c.k.data() + f + half);
+            if (!c.mask.empty()) d.mask.insert(d.mask.end(), c.mask.data() + f, c.mask.data() + f + half);
         }
         // a masked cell holds the index of the row before
         for (size_t r = 0; r < t.rows && !d.mask.empty(); r++)
@@ -46,7 +45,8 @@ double repeated(const uint8_t* data, size_t size, size_t itemsize) {
         uint64_t a, b;
         std::memcpy(&a, data + at, 8);
         std::memcpy(&b, data + at + 8, 8);
-        const uint64_t mixed = (a ^ (b << 32 | b >> 32)) * 0x9E3779B97F4A7C15u, h = mixed ^ (mixed >> 29) ^ b * 0xBF58476D1CE4E5B9u;
+        const uint64_t mixed = (a ^ (b << 32 | b >> 32)) * 0x9E3779B97F4A7C15u;
+        const uint64_t h = mixed ^ (mixed >> 29) ^ b * 0xBF58476D1CE4E5B9u;
         if (items && h == before) runs++;
         else if (h >> 59 == 0) {
             picked++;

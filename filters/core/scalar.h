@@ -120,7 +120,8 @@ inline T nearest_value(double x) {
 template <class F>
 auto with_dtype(char kind, uint32_t size, F&& f) {
     if (kind == 'f') return size == 2 ? f(Half{}) : size == 4 ? f(float{}) : f(double{});
-    if (kind == 'i') return size == 1 ? f(int8_t{}) : size == 2 ? f(int16_t{}) : size == 4 ? f(int32_t{}) : f(int64_t{});
+    if (kind == 'i')
+        return size == 1 ? f(int8_t{}) : size == 2 ? f(int16_t{}) : size == 4 ? f(int32_t{}) : f(int64_t{});
     return size == 1 ? f(uint8_t{}) : size == 2 ? f(uint16_t{}) : size == 4 ? f(uint32_t{}) : f(uint64_t{});
 }
 

@@ -41,7 +41,8 @@ void block(uint32_t state[8], const uint8_t* p) {
 }  // namespace
 
 std::array<uint8_t, 32> sha256(const uint8_t* p, size_t n) {
-    uint32_t state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+    uint32_t state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                         0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
     size_t left = n;
     for (; left >= 64; left -= 64, p += 64) block(state, p);
     // the rest, a one bit, zeros, and the length in bits fill one or two blocks

@@ -125,7 +125,8 @@ void join(const Layout& layout, const Table& table, const std::vector<ColumnExce
     put_exceptions(layout, exceptions, itemsize, data);
 }
 
-void put_exceptions(const Layout& layout, const std::vector<ColumnExceptions>& exceptions, uint32_t itemsize, void* data) {
+void put_exceptions(const Layout& layout, const std::vector<ColumnExceptions>& exceptions, uint32_t itemsize,
+                    void* data) {
     auto* bytes = static_cast<uint8_t*>(data);
     for (size_t c = 0; c < exceptions.size(); c++) {
         const ColumnExceptions& e = exceptions[c];

@@ -41,6 +41,7 @@ std::vector<std::vector<double>> split_doubles(const Layout& layout, DType dtype
                                                std::vector<ColumnExceptions>* exceptions);
 void join_doubles(const Layout& layout, DType dtype, const std::vector<std::vector<double>>& columns, void* data);
 // Exact values back to their places; join() does it by itself.
-void put_exceptions(const Layout& layout, const std::vector<ColumnExceptions>& exceptions, uint32_t itemsize, void* data);
+void put_exceptions(const Layout& layout, const std::vector<ColumnExceptions>& exceptions, uint32_t itemsize,
+                    void* data);
 
 }  // namespace baler
