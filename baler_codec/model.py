@@ -73,10 +73,11 @@ class Model:
         self._meta = parse_meta(sections["META"])
         self._bounds = parse_bounds(sections["BNDS"])
         self._shape = (0, 0)
-        if "TABL" in sections:
-            if len(sections["TABL"]) < 8:
+        table = sections.get("TABL", sections.get("TABZ"))  # both begin with the numbers of columns and latents
+        if table is not None:
+            if len(table) < 8:
                 raise CorruptDataError("the table section of the model ends early: get the file again")
-            self._shape = struct.unpack_from("<HH", sections["TABL"])
+            self._shape = struct.unpack_from("<HH", table)
         named = len(self._meta.get("columns", ()))
         counts = {n for n in (self._shape[0], named, len(self._bounds) if len(self._bounds) > 1 else 0) if n}
         if len(counts) > 1:

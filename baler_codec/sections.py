@@ -8,6 +8,9 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from . import native
 from .bound import ErrorBound
 from .errors import CorruptDataError, ModelInvalidError, UnsupportedVersionError
 
@@ -16,7 +19,8 @@ VERSION = 0
 MAX_BYTES = 16 << 20
 MAX_COLUMNS = 1024
 _MAX_META = 64 << 10
-_TAGS = ("META", "BNDS", "TABL")
+_TAGS = (("META",), ("BNDS",), ("TABL", "TABZ"))  # the table section as it is, or packed
+_FRAME_HEADER, _FRAME_END = 44, 4  # of a one-axis frame without a model
 _KINDS = ("exact", "abs", "pw_rel", "latent")  # by their number in the file
 
 
@@ -35,13 +39,14 @@ def split_sections(raw: bytes) -> dict[str, bytes]:
         raise CorruptDataError(f"the model file has {count} sections, 2 or 3 are allowed")
     sections: dict[str, bytes] = {}
     at = 16
-    for tag in _TAGS[:count]:
+    for tags in _TAGS[:count]:
         if len(raw) - at < 12:
-            raise CorruptDataError(f"the model file is cut short before its section {tag}: get it again")
+            raise CorruptDataError(f"the model file is cut short before its section {tags[0]}: get it again")
         found, length = struct.unpack_from("<4sQ", raw, at)
         at += 12
-        if found != tag.encode():
-            raise CorruptDataError(f"the model file has {found!r} where its section {tag} belongs")
+        tag = found.decode("ascii", "replace")
+        if tag not in tags:
+            raise CorruptDataError(f"the model file has {found!r} where its section {tags[0]} belongs")
         if length > len(raw) - at:
             raise CorruptDataError(f"the model file is cut short inside its section {tag}: get it again")
         sections[tag] = raw[at : at + length]
@@ -54,10 +59,19 @@ def split_sections(raw: bytes) -> dict[str, bytes]:
 def join_sections(sections: Mapping[str, bytes]) -> bytes:
     """Build a model file from its sections, given in any order."""
     parts = [MAGIC, struct.pack("<II", VERSION, len(sections))]
-    for tag in _TAGS:
+    for tag in (tag for tags in _TAGS for tag in tags):
         if tag in sections:
             parts += [tag.encode(), struct.pack("<Q", len(sections[tag])), sections[tag]]
     return b"".join(parts)
+
+
+def pack_table(table: bytes) -> dict[str, bytes]:
+    """Write the table section in the smaller of its two forms: tag → content."""
+    frame = native.encode(np.frombuffer(table, "V1"))
+    if native.frame_info(np.frombuffer(frame, np.uint8)).mode != "bytes":
+        return {"TABL": table}
+    packed = table[:4] + struct.pack("<I", len(table)) + frame[_FRAME_HEADER:-_FRAME_END]
+    return {"TABZ": packed} if len(packed) < len(table) else {"TABL": table}
 
 
 def pack_meta(meta: Mapping[str, Any]) -> bytes:

@@ -39,7 +39,10 @@ def embed(where: Any, model: ModelSource) -> str:
         return path
     if path in root:
         del root[path]  # other bytes under this name, or filtered ones, serve nobody
-    folder = root.require_group(FOLDER)
+    folder = root
+    for part in FOLDER.strip("/").split("/"):
+        # groups that track the order of their links are stored in the compact form
+        folder = folder[part] if part in folder else folder.create_group(part, track_order=True)
     folder.create_dataset(path.rpartition("/")[2], data=np.frombuffer(bytes(found), np.uint8), track_times=False)
     return path
 

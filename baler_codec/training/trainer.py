@@ -15,7 +15,7 @@ import torch
 from .._version import __version__
 from ..errors import ModelInvalidError
 from ..model import Model
-from ..sections import MAX_BYTES, join_sections, pack_bounds, pack_meta
+from ..sections import MAX_BYTES, join_sections, pack_bounds, pack_meta, pack_table
 from . import autoencoder, hint_search, inputs, latent_nets, relations, report
 from . import order as ordering
 from .clock import Clock
@@ -168,8 +168,8 @@ def train(
         torch.set_num_threads(threads)
     meta = _describe(data, names, units, table, run, plan, licence)
     same = len(set(limits)) == 1
-    sections = {"META": pack_meta(meta), "BNDS": pack_bounds(limits[:1] if same else limits), "TABL": pack(run.model)}
-    raw = join_sections(sections)
+    sections = {"META": pack_meta(meta), "BNDS": pack_bounds(limits[:1] if same else limits)}
+    raw = join_sections(sections | pack_table(pack(run.model)))
     if len(raw) > MAX_BYTES:
         raise ModelInvalidError(f"the model takes {len(raw)} bytes, the format allows {MAX_BYTES}: use smaller layers")
     return Model.from_bytes(raw)

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "bytes.h"
+#include "coders.h"
 #include "sha256.h"
 #include "table_model.h"
 
@@ -18,6 +19,27 @@ constexpr uint32_t kVersion = 0, kMaxBounds = 1024;
 ByteReader section(ByteReader& in, const char* tag) {
     if (std::memcmp(in.raw(4), tag, 4) != 0) in.damaged("its sections are not those of a model, in their order");
     return in.sub(in.u64(), tag);
+}
+
+// The table section, as it is (TABL) or packed by the byte coder (TABZ).
+std::shared_ptr<const TableModel> read_table(ByteReader& in) {
+    const uint8_t* tag = in.raw(4);
+    if (std::memcmp(tag, "TABZ", 4) != 0) {
+        if (std::memcmp(tag, "TABL", 4) != 0) in.damaged("its sections are not those of a model, in their order");
+        ByteReader plain = in.sub(in.u64(), "TABL");
+        return parse_table_model(plain);
+    }
+    ByteReader packed = in.sub(in.u64(), "TABZ");
+    const uint16_t columns = packed.u16(), latents = packed.u16();
+    const uint32_t size = packed.u32();
+    if (size < 4 || size > kMaxModel) packed.damaged("it unpacks to an impossible size");
+    std::vector<uint8_t> raw(size);
+    bytes_decode(packed, raw.data(), size, 1);
+    packed.finish();
+    ByteReader plain(raw.data(), size, "TABL");
+    auto table = parse_table_model(plain);
+    if (table->columns != columns || table->latents != latents) in.damaged("a packed table says another shape than it has");
+    return table;
 }
 
 // What is shown to people must at least be text.
@@ -86,8 +108,7 @@ std::shared_ptr<const Model> parse_model(const uint8_t* bytes, size_t size) {
         meta.damaged("it is not a JSON object of at most 64 KiB");
     model->bounds = read_bounds(section(in, "BNDS"));
     if (sections == 3) {
-        ByteReader table = section(in, "TABL");
-        model->table = parse_table_model(table);
+        model->table = read_table(in);
         if (model->bounds.size() != 1 && model->bounds.size() != model->table->columns)
             in.damaged("it has as many bounds as neither one nor its columns");
     }

@@ -75,7 +75,9 @@ struct FilterClass {  // H5Z_class2_t
     X(Err, H5Tclose, (Id))                                                                                             \
     X(Id, H5Pcreate, (Id))                                                                                             \
     X(Err, H5Pclose, (Id))                                                                                             \
-    X(Err, H5Pset_create_intermediate_group, (Id, unsigned))                                                           \
+    X(Err, H5Pset_link_creation_order, (Id, unsigned))                                                                 \
+    X(Id, H5Gcreate2, (Id, const char*, Id, Id, Id))                                                                   \
+    X(Err, H5Gclose, (Id))                                                                                             \
     X(int, H5Pget_chunk, (Id, int, Size*))                                                                             \
     X(int, H5Pget_nfilters, (Id))                                                                                      \
     X(int, H5Pget_filter2, (Id, unsigned, unsigned*, size_t*, unsigned*, size_t, char*, unsigned*))                    \

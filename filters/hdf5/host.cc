@@ -55,7 +55,7 @@ const Host& bind(const void* caller) {
     host->error_class = id_variable(library, info.dli_fbase, "H5E_ERR_CLS_g");
     host->error_pipeline = id_variable(library, info.dli_fbase, "H5E_PLINE_g");
     host->error_cantfilter = id_variable(library, info.dli_fbase, "H5E_CANTFILTER_g");
-    host->link_create = id_variable(library, info.dli_fbase, "H5P_CLS_LINK_CREATE_ID_g");
+    host->group_create = id_variable(library, info.dli_fbase, "H5P_CLS_GROUP_CREATE_ID_g");
     host->u8_type = id_variable(library, info.dli_fbase, "H5T_STD_U8LE_g");
     return *host;
 }

@@ -13,7 +13,7 @@ struct Host {
     bool complete = false;  // every function above is there; else only allocate/free/push may be, and are checked
     // Ids that HDF5 keeps in variables, -1 when it has none
     Id error_class = -1, error_pipeline = -1, error_cantfilter = -1;
-    Id link_create = -1, u8_type = -1;
+    Id group_create = -1, u8_type = -1;
 
     void* allocate(size_t n) const;
     void release(void* p) const;
