@@ -13,6 +13,8 @@ constexpr size_t kRows = 512;  // at once
 
 int16_t small(double v, double limit) { return static_cast<int16_t>(std::min(std::max(v, -limit), limit)); }
 
+double finite(double v) { return std::isfinite(v) ? v : 0.0; }
+
 // Arrays for a network outside the walk through a table.
 struct Bench {
     const Prepared::Coder& coder;
@@ -75,9 +77,10 @@ void decode_latents(const TableModel& model, const Prepared& prepared, const std
             if (variable.derived) continue;
             double* x = columns[c].data() + first;
             for (size_t i = 0; i < n; i++) {
-                x[i] = variable.warp.inverse(std::clamp(out[i], -kMeanLimit, kMeanLimit) / 16384.0);
-                if (variable.unit > 0) x[i] = std::nearbyint(x[i] / variable.unit) * variable.unit;
-                if (variable.spike && logit[i] > 0) x[i] = variable.spike_value;
+                const bool at_spike = variable.spike && logit[i] > 0;
+                x[i] = at_spike ? variable.spike_value
+                                : variable.warp.inverse(std::clamp(out[i], -kMeanLimit, kMeanLimit) / 16384.0);
+                if (variable.unit > 0) x[i] = finite(std::nearbyint(x[i] / variable.unit) * variable.unit);
             }
             out += kRows;
             if (variable.spike) logit += kRows;
@@ -90,11 +93,9 @@ void decode_latents(const TableModel& model, const Prepared& prepared, const std
                 const double* y = columns[term.column].data() + first;
                 for (size_t i = 0; i < n; i++) x[i] = x[i] + term.coefficient * y[i];
             }
+            for (size_t i = 0; i < n; i++) x[i] = finite(x[i]);
         }
     }
-    for (size_t c = 0; c < model.columns; c++)
-        for (size_t i = 0; i < rows; i++)
-            if (!std::isfinite(columns[c][i])) columns[c][i] = 0;
 }
 
 }  // namespace baler
