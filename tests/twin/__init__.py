@@ -3,8 +3,8 @@
 Not shipped. It exists so that the specification is read twice: where this and the native library disagree, the text
 decides.
 
-Sections of the text: frame (1), lattice and octave (2), exceptions (3), entropy (4), side, plan and builtin (5), lz (6),
-model_file, network, tables, cells, features, hints (7, 7.1 … 7.5), conditional (8), latent (9).
+Sections of the text: frame (1), lattice and octave (2), exceptions (3), entropy (4), side, plan and builtin (5),
+lz (6), model_file, network, tables, cells, features, hints (7, 7.1 … 7.5), conditional (8), latent (9).
 """
 
 from .frame import Frame, decode, read_frame
