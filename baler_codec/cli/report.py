@@ -146,7 +146,7 @@ def text(found: dict[str, Any]) -> str:
         )
         lines.append(f"model {model['id']}: {about}{model['where']}, {model['frames']} chunks")
         lines += _column_lines(model.get("columns", []))
-    if not found["stable"]:
+    if not found["stable"] and not found["unbounded"]:
         lines.append("not stable: encoding decoded values again may move them (inside the bound)")
     lines.append(f"exceptions: {found['exceptions']} of {found['values']} values stored exactly beside the lattice")
     lines.append(

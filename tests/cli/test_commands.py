@@ -109,19 +109,8 @@ def test_without_a_bound_every_bit_is_kept(files):
 
 def test_train_then_compress_with_the_model(files, capsys):
     pytest.importorskip("torch")
-    arguments = [
-        "train",
-        "jets.npz",
-        "-o",
-        "m.baler",
-        "--bound",
-        BOUND,
-        "--latent",
-        "0",
-        "--time-budget",
-        "1",
-        "--quiet",
-    ]
+    np.savez("clean.npz", data=TABLE[100:], names=np.array(NAMES))
+    arguments = f"train clean.npz -o m.baler --bound {BOUND} --latent 2 --hidden 8 --time-budget 1 --quiet".split()
     assert run(arguments) == 0
     assert run(arguments) == 2  # never replaced unasked
     model = baler_codec.load("m.baler")
@@ -133,6 +122,13 @@ def test_train_then_compress_with_the_model(files, capsys):
     found = json.loads(capsys.readouterr().out)
     assert found["models"][0]["id"] == model.id and found["model_bytes"] == len(model)
     assert found["ratio_with_model"] < found["ratio_online"]
+
+    assert run(["compress", "clean.npz", "latent.zarr", "--model", "m.baler", "--latent"]) == 0
+    capsys.readouterr()
+    assert run(["verify", "clean.npz", "latent.zarr"]) == 3
+    assert capsys.readouterr().out.startswith("no bound: latent-only")
+    assert run(["inspect", "latent.zarr", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["unbounded"]
 
 
 def test_models_are_installed_listed_and_shown(files, capsys):
