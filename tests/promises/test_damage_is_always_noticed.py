@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from pathlib import Path
 
 import models
 import numpy as np
@@ -144,6 +145,26 @@ def test_forged_models_end_in_an_error_or_in_an_array():
         # and it may be used for writing, at its own cost
         written = np.frombuffer(native.encode(table, model=other), np.uint8)
         native.decode(written, out, model=other)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(native.__file__).parent / "models").glob("*.baler")), ids=lambda p: p.stem
+)
+def test_shipped_models_changed_anywhere_are_refused_or_prove_sound(path):
+    """Packed tables, and networks of a size that is used: opening ends, and what opens can write and read."""
+    good = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(150):
+        bad = bytearray(good)
+        i = int(rng.integers(8, len(good)))
+        bad[i] ^= int(rng.integers(1, 256))
+        try:
+            handle = native.NativeModel(bytes(bad))
+        except NAMED:
+            continue
+        table = make(0, "f4", (40, handle.shape[0]), 0.05)
+        frame = np.frombuffer(native.encode(table, model=handle), np.uint8)
+        native.decode(frame, np.empty_like(table), model=handle)
 
 
 def test_a_model_that_is_not_there_is_named():
