@@ -14,7 +14,8 @@ struct BinSample {
     double rows_each = 1;          // rows of the chunk that each of them stands for
 };
 
-// Dyadic bins over [origin, origin + 2^bits), at most `most`, that code the sample in the fewest bits. Covers everything.
+// Dyadic bins over [origin, origin + 2^bits) that code the sample in the fewest bits and cover everything; at most
+// `most` of them hold something.
 std::vector<Bin> choose_bins(const BinSample& sample, int64_t origin, int bits, size_t most, double* cost = nullptr);
 
 // origin and bits for residuals in [low, high]

@@ -234,7 +234,7 @@ class Chooser {
         std::sort(order.begin(), order.end());
         for (size_t t = 1; t < kScoreGroups; t++) {
             const int32_t at = order[t * order.size() / kScoreGroups];
-            if (at > order[0] && (score.thresholds.empty() || at > score.thresholds.back())) score.thresholds.push_back(at);
+            if (at > (score.thresholds.empty() ? order[0] : score.thresholds.back())) score.thresholds.push_back(at);
         }
         if (score.thresholds.empty()) return false;
         sums.resize(n);

@@ -116,7 +116,8 @@ class Fitter {
                 const double middle = static_cast<double>(low) + std::ldexp(0.5, b.bits) - 0.5;
                 sum += n * std::log2(1 + std::fabs(middle));
             }
-            f.z.push_back(static_cast<int8_t>(std::clamp(std::lround(sum / std::max(weight, 1.0) * 8) - 60, -127L, 127L)));
+            const long z = std::lround(sum / std::max(weight, 1.0) * 8) - 60;
+            f.z.push_back(static_cast<int8_t>(std::clamp(z, -127L, 127L)));
         }
         return f;
     }

@@ -89,7 +89,8 @@ std::vector<uint8_t> join_cells(const std::vector<uint32_t>& counts, size_t cell
     const size_t n = all.size();
     std::vector<std::vector<double>> pair(n, std::vector<double>(n));
     const auto gain = [&](size_t a, size_t b) {
-        return all[a].bits + all[b].bits - scaled(joined_bits(all[a].n.data(), all[b].n.data(), tokens, sum.data()), sum);
+        const double joined = joined_bits(all[a].n.data(), all[b].n.data(), tokens, sum.data());
+        return all[a].bits + all[b].bits - scaled(joined, sum);
     };
     for (size_t a = 0; a < n; a++)
         for (size_t b = a + 1; b < n; b++) pair[a][b] = gain(a, b);

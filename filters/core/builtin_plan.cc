@@ -45,8 +45,8 @@ class PlanCoder {
         std::vector<uint32_t> rest(n_columns);
         std::iota(rest.begin(), rest.end(), 0u);
         for (position_ = 0; position_ < n_columns; position_++) {
-            auto rank = static_cast<uint64_t>(std::find(rest.begin(), rest.end(), plan_.order[position_]) - rest.begin());
-            if (reading) rank = 0;
+            const auto at = std::find(rest.begin(), rest.end(), plan_.order[position_]);
+            uint64_t rank = reading ? 0 : static_cast<uint64_t>(at - rest.begin());
             field(side_, m_.order, rank, rest.size() - 1);
             plan_.order[position_] = rest[static_cast<size_t>(rank)];
             rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(rank));
@@ -251,7 +251,11 @@ class PlanCoder {
                 else field(side_, m_.table, c.map[i], c.tables.size() - 1);
             }
         }
-        for (size_t t = 0; t < c.tables.size(); t++) code_table(side_, m_.table_levels, c.tables[t], t ? &c.tables[t - 1] : nullptr, c.n_tokens());
+        const FrequencyTable* above = nullptr;
+        for (FrequencyTable& t : c.tables) {
+            code_table(side_, m_.table_levels, t, above, c.n_tokens());
+            above = &t;
+        }
     }
 
     Side& side_;

@@ -119,9 +119,10 @@ void to_units(const ColumnPlan& c, const Column& column, std::vector<int64_t>& u
     } else if (c.reduction == ColumnPlan::dictionary) {
         size_t guess = 0;
         for (int64_t& x : u) {
-            if (c.entries[guess] != x)
-                guess = static_cast<size_t>(std::lower_bound(c.entries.begin(), c.entries.end(), x) - c.entries.begin());
-            guess = std::min(guess, c.entries.size() - 1);
+            if (c.entries[guess] != x) {
+                const auto at = std::lower_bound(c.entries.begin(), c.entries.end(), x);
+                guess = std::min(static_cast<size_t>(at - c.entries.begin()), c.entries.size() - 1);
+            }
             x = static_cast<int64_t>(guess);
         }
     }
@@ -184,7 +185,8 @@ void add_prediction(const ColumnPlan& c, const std::vector<uint64_t>& axes, cons
             for (size_t b = a + size_t(1); b < axes.size(); b++) stride *= static_cast<size_t>(axes[b]);
             const size_t plane = stride * static_cast<size_t>(axes[a]);
             for (size_t begin = 0; begin < n && plane > 0; begin += plane)
-                for (size_t i = begin + stride; i < begin + plane; i++) r[i] = wrapped(bits(r[i]) + bits(r[i - stride]));
+                for (size_t i = begin + stride; i < begin + plane; i++)
+                    r[i] = wrapped(bits(r[i]) + bits(r[i - stride]));
         }
         return;
     }

@@ -25,7 +25,8 @@ std::vector<uint8_t> read_codes(RansDecoder& coder, const std::vector<FrequencyT
 }
 
 // Literals in a run of their own; count[s] of them belong to segment s.
-std::vector<uint8_t> read_literals(RansDecoder& coder, const Layout& layout, const std::vector<size_t>& count, size_t n) {
+std::vector<uint8_t> read_literals(RansDecoder& coder, const Layout& layout, const std::vector<size_t>& count,
+                                   size_t n) {
     std::vector<uint8_t> literals(n);
     if (n == 0) return literals;
     const builtin::TableLookup lookup(layout.literals);

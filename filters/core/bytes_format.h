@@ -92,7 +92,8 @@ void code_layout(Side& side, Layout& l, size_t segments, bool any_literals, bool
         l.map.resize(segments * kPrevious);
     }
     for (size_t i = 0; n > 1 && i < l.map.size(); i++) {
-        uint8_t as_left = i > 0 && l.map[i] == l.map[i - 1], as_above = i >= kPrevious && l.map[i] == l.map[i - kPrevious];
+        uint8_t as_left = i > 0 && l.map[i] == l.map[i - 1];
+        uint8_t as_above = i >= kPrevious && l.map[i] == l.map[i - kPrevious];
         if (i > 0) side.bit(left, as_left);
         if (i > 0 && as_left) {
             l.map[i] = l.map[i - 1];
