@@ -16,19 +16,28 @@ class Decoder {
 
     void run() {
         const size_t C = plan_.columns.size(), n = table_.rows;
-        std::vector<RowTables> rows;
-        std::vector<TableLookup> lookups;
         for (size_t p = 0; p < C; p++) {
-            const bool coded = plan_.columns[p].method == ColumnPlan::coded;
-            rows.emplace_back(plan_, static_cast<uint32_t>(p));
-            lookups.emplace_back(plan_.columns[p].tables);
             column(p).k.assign(n, plan_.columns[p].value);
-            if (coded) tokens_[p].resize(n);
+            if (coded(p)) tokens_[p].resize(n);
         }
-        for (size_t begin = 0; begin < n; begin += kBlock)
-            for (size_t p = 0; p < C; p++)
-                if (plan_.columns[p].method == ColumnPlan::coded)
-                    block(p, rows[p], lookups[p], begin, std::min(n, begin + kBlock));
+        if (n <= kBlock) {
+            // one column's lookups at a time: those of all could be far more than a small chunk
+            for (size_t p = 0; p < C; p++) {
+                if (!coded(p)) continue;
+                RowTables rows(plan_, static_cast<uint32_t>(p));
+                block(p, rows, TableLookup(plan_.columns[p].tables), 0, n);
+            }
+        } else {
+            std::vector<RowTables> rows;
+            std::vector<TableLookup> lookups;
+            for (size_t p = 0; p < C; p++) {
+                rows.emplace_back(plan_, static_cast<uint32_t>(p));
+                lookups.emplace_back(plan_.columns[p].tables);
+            }
+            for (size_t begin = 0; begin < n; begin += kBlock)
+                for (size_t p = 0; p < C; p++)
+                    if (coded(p)) block(p, rows[p], lookups[p], begin, std::min(n, begin + kBlock));
+        }
         coder_.finish();
         bits_.finish();
         const std::vector<uint64_t> axes = row_axes(table_);
@@ -37,6 +46,7 @@ class Decoder {
 
   private:
     Column& column(size_t position) { return table_.columns[plan_.order[position]]; }
+    bool coded(size_t position) const { return plan_.columns[position].method == ColumnPlan::coded; }
 
     void block(size_t p, RowTables& rows, const TableLookup& lookup, size_t begin, size_t end) {
         const ColumnPlan& c = plan_.columns[p];
