@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from .lattices import Float
-from .net import BYTE, COARSEST, FINEST, MEAN, REPEAT, SCALE, SPIKE, Networks
+from .net import BYTE, MEAN, REPEAT, SCALE, SPIKE, Networks
 from .packs import Layout
 
 ONE = 4096  # a feature or hidden value of 1
@@ -133,29 +133,10 @@ def shapes(net: Networks) -> list[list[tuple[int, int, int]]]:
     """Weight, offset (2^-10 scales) and inverse width (2^-12) of the three logistics of every variable."""
     share = torch.softmax(net.weight.detach().double(), -1).numpy()
     offset = np.rint(net.offset.detach().double().numpy() * 1024).clip(-32767, 32767).astype(int)
-    inverse = np.rint(torch.exp(-net.log_width.detach().double()).numpy() * 4096).clip(1, (1 << 20) - 1).astype(int)
+    inverse = np.rint(net.narrowness().detach().double().numpy() * 4096).clip(1, (1 << 20) - 1).astype(int)
     result = []
     for w, o, s in zip(share, offset, inverse, strict=True):
         parts = np.floor(w * 65536).astype(int)
         parts[int(parts.argmax())] += 65536 - parts.sum()
         result.append([(int(a), int(b), int(c)) for a, b, c in zip(parts, o, s, strict=True)])
-    return result
-
-
-@torch.no_grad()
-def fineness(net: Networks, sample: torch.Tensor, most: int) -> list[int]:
-    """How fine each variable's buckets are (w): a third of its sharpest tenth of scales.
-
-    Rows that hold a spike or repeat the row before do not count: their scale was never needed.
-    """
-    data = sample.t().contiguous()
-    n, f = net.n, net.f
-    scale = torch.exp(net(data[:f])[:, SCALE].clamp(FINEST, COARSEST))
-    spike, repeat, live = (data[f + i * n : f + (i + 1) * n] for i in (2, 3, 4))
-    counts = (spike == 0) & ((repeat == 0) | (net.has_repeat[:, None] == 0)) & (live > 0)
-    result = []
-    for i in range(n):
-        own = scale[i][counts[i]]
-        sharp = float(own.quantile(0.1)) / 3.0 if len(own) else 1.0
-        result.append(int(np.clip(np.ceil(-np.log2(max(sharp, 2.0**-14))), 1, most)))
     return result

@@ -12,6 +12,7 @@ OUTPUTS = 4
 SLOPE = 2.0**-4
 FINEST, COARSEST = -8.9, 2.05  # natural log of the scale: the format's table ends near these
 COMPONENTS = 3
+NARROWEST = 4.0
 BYTE = 127.0  # largest weight of a hidden layer
 
 
@@ -49,6 +50,10 @@ class Networks(nn.Module):
         self.weight = nn.Parameter(torch.zeros(n, COMPONENTS))
         self.offset = nn.Parameter(torch.linspace(-0.6, 0.6, COMPONENTS).repeat(n, 1))
         self.log_width = nn.Parameter(torch.full((n, COMPONENTS), -0.6))
+
+    def narrowness(self) -> Tensor:
+        """Inverse widths of the shapes' components, in scales: limited, or the scale would no longer say how sharp."""
+        return torch.exp(-self.log_width).clamp_max(NARROWEST)
 
     def connect(self, mask: Tensor) -> None:
         """Set which features the networks see."""
