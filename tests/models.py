@@ -162,7 +162,7 @@ def _knots(rng: np.random.Generator, values: NDArray[np.float64]) -> tuple[tuple
     x = np.quantile(values, (z - z[0]) / (z[-1] - z[0])) if len(values) else z / 8.0
     x = np.unique(x.astype(np.float32))
     if len(x) < 2:
-        x = np.array([x[0] - 1, x[0] + 1], np.float32)
+        x = np.array([x[0] - abs(x[0]) - 1, x[0] + abs(x[0]) + 1], np.float32)
     return tuple(float(v) for v in x), tuple(int(v) for v in z[: len(x)])
 
 

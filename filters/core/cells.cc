@@ -135,7 +135,7 @@ std::shared_ptr<const Prepared> build(const Model& model, DType dtype, bool late
         if (total > kMaxModelBuckets)
             fail(BALER_ERR_MODEL_INVALID, "model is invalid with this bound and dtype: it has more than %u buckets",
                  kMaxModelBuckets);
-        buckets.index((size_t(1) << 20) / n);
+        buckets.index((size_t(1) << 21) / n);
         widths[v] = width_feature(variable, cells.lattice);
     }
     for (uint16_t v : table.order) {
