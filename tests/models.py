@@ -189,7 +189,7 @@ def random_model(
 ) -> Model:
     """A model for such a table: random networks, order, hints, relations, spikes; it fits badly and must not matter."""
     n = table.shape[1]
-    derived = [c for c in range(n) if n > 2 and rng.random() < 0.2]
+    derived = [c for c in range(1, n) if n > 2 and rng.random() < 0.2]
     shown = [c for c in range(n) if c not in derived]
     columns = [int(c) for c in rng.permutation(n)]
     order = [n + i for i in range(n_latents)] + columns

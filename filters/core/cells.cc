@@ -196,7 +196,7 @@ std::shared_ptr<const Prepared> prepare(const Model& model, DType dtype, bool la
     if (found != table.prepared.end()) return found->second;
     auto made = build(model, dtype, latents_only);
     // nobody reads one data set in many dtypes at once, and a model made to hurt could fill the memory
-    if (table.prepared.size() >= 3) table.prepared.erase(table.prepared.begin());
+    if (table.prepared.size() >= 2) table.prepared.erase(table.prepared.begin());
     table.prepared.emplace(key, made);
     return made;
 }
