@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import twin
 
+import baler_codec
 from baler_codec import Baler, Model, native
 
 from .hard_arrays import FLOATS, INTEGERS, bits, make
@@ -144,7 +145,8 @@ print(digest.hexdigest())
 
 @cache
 def digest(**environment: str) -> str:
-    path = os.pathsep.join([str(TESTS), str(TESTS.parent)])
+    # the package that this process tests: a checkout must not stand in front of the installed one
+    path = os.pathsep.join([str(TESTS), str(Path(baler_codec.__file__).parents[1])])
     environment = os.environ | {"PYTHONPATH": path} | environment
     run = subprocess.run([sys.executable, "-c", EVERY], env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
