@@ -78,15 +78,15 @@ def parse(text: str, columns: Sequence[str]) -> Hint:
     numbers, and column names; ``col("any name")`` names a column that is not a Python name, ``prev(column)`` is a
     column's value in the row before.
     """
+    left, equals, right = text.strip().partition("=")
+    if not equals or right.startswith("="):
+        raise ValueError(f"hint {text!r} should read 'column = formula'")
     try:
-        tree = ast.parse(text.strip())
+        name, formula = (ast.parse(part.strip(), mode="eval").body for part in (left, right))
     except SyntaxError as error:
         raise ValueError(f"hint {text!r} is not a formula: {error.msg}") from None
-    if len(tree.body) != 1 or not isinstance(tree.body[0], ast.Assign) or len(tree.body[0].targets) != 1:
-        raise ValueError(f"hint {text!r} should read 'column = formula'")
-    statement = tree.body[0]
-    target = _column(statement.targets[0], columns, text)
-    program = tuple(_compile(statement.value, columns, text))
+    target = _column(name, columns, text)
+    program = tuple(_compile(formula, columns, text))
     if len(program) > LONGEST:
         raise ValueError(f"hint {text!r} needs {len(program)} operations, a model holds up to {LONGEST}")
     depth = deepest = 0

@@ -12,7 +12,7 @@ from .clock import Clock, Tell
 from .loss import nats
 from .net import Networks
 from .pool import Pool
-from .prune import importance, prune
+from .prune import WIDEST_TRIED, importance, narrow_down, prune, trial_rows
 
 
 @dataclass
@@ -35,16 +35,21 @@ def learn(net: Networks, pool: Pool, clock: Clock, schedule: Schedule, seed: int
     generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.Adam(net.parameters(), lr=schedule.rate, betas=(0.9, 0.99), fused=True)
     data = torch.from_numpy(pool.data)
+    narrow_down(net, data[:: max(1, len(data) // 4096)])
+    most = net.n * net.used.shape[1]
+    batch_size = max(128, min(schedule.batch, 4_000_000 // most))
+    # very wide tables keep what correlates best: trying every input would take longer than the training
+    prune_at = schedule.prune_at if net.n <= WIDEST_TRIED else ()
     parameters: list[torch.Tensor] = list(net.parameters())
     mean = [torch.zeros_like(p) for p in parameters]
     averaged = pruned = 0
     while clock.running():
         part = clock.part()
-        while pruned < len(schedule.prune_at) and part >= schedule.prune_at[pruned]:
+        while pruned < len(prune_at) and part >= prune_at[pruned]:
             pruned += 1
-            rows = torch.randint(0, len(data), (8192,), generator=generator)
+            rows = torch.randint(0, len(data), (trial_rows(net),), generator=generator)
             # half of the way at first: what remains can make up for what went
-            share = pruned / len(schedule.prune_at)
+            share = pruned / len(prune_at)
             goal = round(schedule.inputs * share + float(net.mask.sum()) * (1 - share))
             prune(net, importance(net, data[rows].t().contiguous(), seed), goal, schedule.least * share)
         net.short = part >= schedule.short_at
@@ -53,8 +58,8 @@ def learn(net: Networks, pool: Pool, clock: Clock, schedule: Schedule, seed: int
             group["lr"] = schedule.rate * rate * min(1.0, (clock.done + 1) / schedule.warm)
         if clock.done and clock.done % schedule.renew == 0:
             pool.renew()
-        batch = data[torch.randint(0, len(data), (schedule.batch,), generator=generator)].t().contiguous()
-        loss = nats(net, net(batch[: net.f]), batch[net.f :]).sum() / schedule.batch
+        batch = data[torch.randint(0, len(data), (batch_size,), generator=generator)].t().contiguous()
+        loss = nats(net, net(batch[: net.f]), batch[net.f :]).sum() / batch_size
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(parameters, 20.0)

@@ -9,6 +9,34 @@ from torch import Tensor
 from .loss import nats
 from .net import Networks
 
+MOST_INPUTS = 96  # of one network, before its inputs are tried one by one
+WIDEST_TRIED = 128  # networks
+FEWEST_INPUTS = 16  # of one network in tables wider than that
+
+
+def trial_rows(net: Networks) -> int:
+    """Rows on which inputs are tried: fewer for wide tables, whose networks are many and large."""
+    work = net.f * net.n * (20 * net.used.shape[1] + 100)
+    return max(256, min(8192, 15_000_000_000 // max(1, work)))
+
+
+@torch.no_grad()
+def narrow_down(net: Networks, rows: Tensor) -> None:
+    """In wide tables, leave each network the inputs that correlate best with its variable."""
+    limit = MOST_INPUTS if net.n <= WIDEST_TRIED else FEWEST_INPUTS
+    if net.used.shape[1] <= limit:
+        return
+    x = rows[:, : net.f]
+    x = (x - x.mean(0)) / x.std(0).clamp_min(1e-6)
+    # the first features are the z of the variables themselves
+    score = (x.t() @ x[:, : net.n]).abs() * net.mask
+    for i, f in enumerate(net.own_hint):
+        if f is not None:
+            score[f, i] = torch.inf
+    keep = torch.zeros_like(net.mask)
+    keep.scatter_(0, score.topk(limit, dim=0).indices, 1.0)
+    net.connect(net.mask * keep)
+
 
 @torch.no_grad()
 def importance(net: Networks, data: Tensor, seed: int) -> Tensor:
