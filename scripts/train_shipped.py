@@ -66,7 +66,7 @@ TARGETS = {
 
 SETTINGS: dict[str, dict[str, Any]] = {
     # the best size at every bound
-    "jets": {"latent": 0, "steps": 20_000, "width": 16, "connections": 320, "ranges": 0.55},
+    "jets": {"latent": 0, "steps": 40_000, "width": 16, "connections": 330, "ranges": 0.55},
     # the same columns with the 14 latents of the original Baler, for latent-only use
     "jets_ae": {
         "latent": 14,
