@@ -65,8 +65,8 @@ TARGETS = {
 } | {n: 0.15 for n in COLUMNS if n.endswith("Multiplicity")}
 
 SETTINGS: dict[str, dict[str, Any]] = {
-    # the best size at every bound
-    "jets": {"latent": 0, "steps": 40_000, "width": 16, "connections": 330, "ranges": 0.55},
+    # the best size at every bound; true bits decide whether there are latents
+    "jets": {"latent": "auto", "steps": 40_000, "width": 16, "connections": 330, "ranges": 0.55},
     # the same columns with the 14 latents of the original Baler, for latent-only use
     "jets_ae": {
         "latent": 14,

@@ -88,9 +88,30 @@ std::vector<int32_t> own_latents(const Model& model, const Table& table) {
     return latents;
 }
 
-}  // namespace
+// Rows that are coded: storage pads chunks at the end with rows that are all the same, and those are left out.
+size_t coded_rows(const Table& table) {
+    size_t n = table.rows;
+    for (; n > 1; n--)
+        for (const Column& column : table.columns)
+            if (column.k[n - 1] != column.k[n - 2]) return n;
+    return n;
+}
 
-void model_encode(const Model& model, const Table& table, const int32_t* latents, ByteWriter& out) {
+Table first_rows(const Table& table, size_t rows) {
+    Table head;
+    head.rows = rows;
+    head.shape = {rows, table.columns.size()};
+    for (const Column& column : table.columns) {
+        Column c;
+        c.lattice = column.lattice;
+        c.k.assign(column.k.begin(), column.k.begin() + static_cast<ptrdiff_t>(rows));
+        if (!column.mask.empty()) c.mask.assign(column.mask.begin(), column.mask.begin() + static_cast<ptrdiff_t>(rows));
+        head.columns.push_back(std::move(c));
+    }
+    return head;
+}
+
+void encode_rows(const Model& model, const Table& table, const int32_t* latents, ByteWriter& out) {
     const TableModel& trained = *model.table;
     const auto prepared = prepare(model, dtype_of_table(model, table), false);
     std::vector<int32_t> own;
@@ -124,7 +145,7 @@ void model_encode(const Model& model, const Table& table, const int32_t* latents
     coder.finish(out);
 }
 
-void model_decode(const Model& model, Table& table, ByteReader& in) {
+void decode_rows(const Model& model, Table& table, ByteReader& in) {
     const TableModel& trained = *model.table;
     const auto prepared = prepare(model, dtype_of_table(model, table), false);
     Steps steps(trained, *prepared, table.rows, false);
@@ -149,6 +170,28 @@ void model_decode(const Model& model, Table& table, ByteReader& in) {
         }
     }
     coder.finish();
+}
+
+}  // namespace
+
+void model_encode(const Model& model, const Table& table, const int32_t* latents, ByteWriter& out) {
+    const size_t rows = coded_rows(table);
+    out.varint(rows);
+    encode_rows(model, rows < table.rows ? first_rows(table, rows) : table, latents, out);
+}
+
+void model_decode(const Model& model, Table& table, ByteReader& in) {
+    const uint64_t claimed = in.varint();
+    if (claimed < 1 || claimed > table.rows) in.damaged("its number of coded rows is impossible");
+    const auto rows = static_cast<size_t>(claimed);
+    if (rows == table.rows) return decode_rows(model, table, in);
+    Table head = first_rows(table, rows);
+    decode_rows(model, head, in);
+    for (size_t c = 0; c < table.columns.size(); c++) {
+        std::vector<int64_t>& k = table.columns[c].k;
+        std::copy(head.columns[c].k.begin(), head.columns[c].k.end(), k.begin());
+        std::fill(k.begin() + static_cast<ptrdiff_t>(rows), k.end(), k[rows - 1]);
+    }
 }
 
 }  // namespace baler

@@ -47,6 +47,9 @@ class Decoder:
         self.residuals: dict[int, list[FrequencyTable]] = {}
 
     def decode(self, reader: Reader) -> list[Ints]:
+        everything, self.rows = self.rows, reader.varint()
+        if not 1 <= self.rows <= everything:
+            raise CorruptDataError("coded rows")
         for v in self.order:
             if self.model.variables[v].derived:
                 self.residuals[v] = [FrequencyTable(reader, 18, 65536) for _ in range(3)]
@@ -55,6 +58,8 @@ class Decoder:
         self.slices()
         self.rans.finish()
         self.bits.finish()
+        for k in self.k:
+            k[self.rows :] = k[self.rows - 1]
         return self.k
 
     def slices(self) -> None:
