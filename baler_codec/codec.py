@@ -15,17 +15,16 @@ from numcodecs.compat import ensure_contiguous_ndarray, ensure_ndarray  # type: 
 from numcodecs.registry import register_codec  # type: ignore[import-untyped]
 
 from . import native, registry, settings
-from .bound import ErrorBound
 from .errors import BoundError, ConfigError, CorruptDataError, DTypeError, ShapeError
 from .model import BoundSpec, Model
 from .sections import MAX_BYTES
-from .settings import ModelSource, Settings
+from .settings import ModelSource, Resolved, Settings
 
 INLINE_LIMIT = 64 << 10  # compressed bytes of a model that still travel inside the codec's configuration
 Embed = Literal["auto"] | bool
 
 
-class Baler(Codec):  # type: ignore[misc]
+class Baler(Resolved, Codec):  # type: ignore[misc]
     """Learned compression with a guaranteed error bound, as a numcodecs codec (Zarr format 2 ``compressor``).
 
     Parameters
@@ -79,26 +78,6 @@ class Baler(Codec):  # type: ignore[misc]
             if found is not None and embed == "auto":
                 # 64 KiB that do not shrink below the limit are not worth deflating
                 self._inline = len(found) < 64 * INLINE_LIMIT and len(zlib.compress(bytes(found), 9)) <= INLINE_LIMIT
-
-    @property
-    def settings(self) -> Settings:
-        """What the codec does, resolved."""
-        return self._settings
-
-    @property
-    def model(self) -> Model | None:
-        """The model; None for the built-in one."""
-        return self._settings.model
-
-    @property
-    def bound(self) -> ErrorBound | None:
-        """The one bound for everything; None when the model holds the bounds."""
-        return self._settings.bound
-
-    @property
-    def stable(self) -> bool:
-        """Whether encoding decoded values again gives the same values."""
-        return self._settings.stable
 
     @property
     def inline(self) -> bool:

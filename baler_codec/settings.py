@@ -113,6 +113,32 @@ class Settings:
         return attributes
 
 
+class Resolved:
+    """What every face of the codec shows of the settings that it was made with."""
+
+    _settings: Settings
+
+    @property
+    def settings(self) -> Settings:
+        """What is done, resolved."""
+        return self._settings
+
+    @property
+    def model(self) -> Model | None:
+        """The model; None for the built-in one."""
+        return self._settings.model
+
+    @property
+    def bound(self) -> ErrorBound | None:
+        """The one bound for everything; None when the model holds the bounds."""
+        return self._settings.bound
+
+    @property
+    def stable(self) -> bool:
+        """Whether encoding decoded values again, or writing a part of a chunk, leaves values as they are."""
+        return self._settings.stable
+
+
 def resolve(
     model: ModelSource | None = None,
     bound: BoundSpec | None = None,

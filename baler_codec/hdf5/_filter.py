@@ -13,8 +13,8 @@ from .. import registry, settings
 from .._version import __version__
 from ..bound import ErrorBound
 from ..errors import BoundError, ConfigError, UnsupportedVersionError
-from ..model import BoundSpec, Model
-from ..settings import ModelSource, Settings
+from ..model import BoundSpec
+from ..settings import ModelSource, Resolved, Settings
 
 FILTER_ID = 35745
 USER_WORDS = 13  # the filter appends what it finds out about the dataset
@@ -22,7 +22,7 @@ _HAS_MODEL, _STABLE = 1, 2
 _BOUNDS = ("exact", "abs", "pw_rel", "latent")
 
 
-class Baler(h5py.filters.FilterRefBase):  # type: ignore[misc]
+class Baler(Resolved, h5py.filters.FilterRefBase):  # type: ignore[misc]
     """Learned compression with a guaranteed error bound, as an HDF5 filter for h5py.
 
     Parameters
@@ -83,26 +83,6 @@ class Baler(h5py.filters.FilterRefBase):  # type: ignore[misc]
         return made
 
     _from_filter_options = from_filter_options  # the name that hdf5plugin uses
-
-    @property
-    def settings(self) -> Settings:
-        """What the filter does, resolved."""
-        return self._settings
-
-    @property
-    def model(self) -> Model | None:
-        """The model; None for the built-in one."""
-        return self._settings.model
-
-    @property
-    def bound(self) -> ErrorBound | None:
-        """The one bound for everything; None when the model holds the bounds."""
-        return self._settings.bound
-
-    @property
-    def stable(self) -> bool:
-        """Whether writing a part of a chunk again leaves the other values as they are."""
-        return self._settings.stable
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal filter: ``model`` (its id), ``bound``, ``stable``."""
