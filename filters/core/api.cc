@@ -1,4 +1,5 @@
 // The C interface (include/baler.h): every exception ends here.
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <list>
@@ -74,6 +75,15 @@ baler_model* open_model(const void* bytes, size_t size) {
     return m;
 }
 
+void list_fields(const baler::Record* record, baler_field* fields, size_t capacity, size_t* n) {
+    *n = record ? record->fields.size() : 0;
+    for (size_t i = 0; i < std::min(capacity, *n); i++) {
+        const baler::Field& f = record->fields[i];
+        fields[i] = baler_field{f.dtype.kind, f.big_endian, 0, f.dtype.size, f.offset, f.elements,
+                                f.bound.kind, f.bound.value};
+    }
+}
+
 }  // namespace
 
 void baler::set_last_error(const char* text) noexcept { std::snprintf(last_error, sizeof last_error, "%s", text); }
@@ -110,6 +120,17 @@ const void* baler_model_bytes(const baler_model* m, size_t* size) {
 void baler_model_shape(const baler_model* m, uint32_t* columns, uint32_t* latents) {
     if (columns) *columns = m ? m->model->n_columns() : 0;
     if (latents) *latents = m ? m->model->n_latents() : 0;
+}
+
+uint32_t baler_model_record(const baler_model* m) { return m && m->model->record ? m->model->record->itemsize : 0; }
+
+int baler_model_fields(const baler_model* m, baler_field* fields, size_t capacity, size_t* n) {
+    return guarded([&] {
+        want(m != nullptr, "model");
+        want(n != nullptr, "n");
+        want(fields != nullptr || capacity == 0, "fields");
+        list_fields(m->model->record.get(), fields, capacity, n);
+    });
 }
 
 int baler_model_latents(const baler_model* m, const baler_array* array, const void* data, int32_t* out, size_t n_out) {
@@ -196,6 +217,22 @@ int baler_frame_info(const void* frame, size_t size, int verify, baler_frame* ou
         f.n_exceptions = h.n_exceptions;
         f.frame_bytes = size;
         *out = f;
+    });
+}
+
+int baler_frame_fields(const void* frame, size_t size, baler_field* fields, size_t capacity, size_t* n) {
+    return guarded([&] {
+        want(frame != nullptr || size == 0, "frame");
+        want(n != nullptr, "n");
+        want(fields != nullptr || capacity == 0, "fields");
+        const uint8_t* payload;
+        const auto h = baler::read_frame(static_cast<const uint8_t*>(frame), size, false, &payload);
+        baler::Record record;
+        if (h.mode == BALER_MODE_FIELDS) {
+            baler::ByteReader in(payload, static_cast<size_t>(h.payload), "frame");
+            record = baler::read_fields(in, h.array.itemsize, true);
+        }
+        list_fields(&record, fields, capacity, n);
     });
 }
 

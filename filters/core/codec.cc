@@ -32,6 +32,7 @@ void check_bound(const Bound& b) {
 
 // A model is for tables of its columns; one without columns is for anything.
 bool model_fits(const Model& model, const Layout& layout) {
+    if (model.record) return false;
     return model.n_columns() == 0 ? !model.latent_only() : layout.is_table && model.n_columns() == layout.columns;
 }
 
@@ -71,6 +72,25 @@ void offer(Best& best, Header header, std::vector<uint8_t>&& payload) {
     if (size >= best.size) return;
     header.payload = payload.size();
     best = Best{header, std::move(payload), size};
+}
+
+// Kind V: records when the fields are known, plain bytes else; `image` as below.
+void encode_items(const baler_array& array, const uint8_t* data, const Record* record, Header header, Best& best,
+                  std::vector<uint8_t>& image) {
+    const auto n = static_cast<size_t>(byte_count(array));
+    if (record) {
+        ByteWriter out;
+        Header fields = header;
+        fields.mode = BALER_MODE_FIELDS;
+        fields.n_exceptions = record_encode(*record, data, n / array.itemsize, image, out);
+        offer(best, fields, std::move(out.bytes));
+        if (!bytes_could_win(image.data(), n, array.itemsize, best.size)) return;
+        data = image.data();
+    }
+    ByteWriter out;
+    bytes_encode(data, n, array.itemsize, out);
+    header.mode = BALER_MODE_BYTES;
+    offer(best, header, std::move(out.bytes));
 }
 
 // Leaves in `image` what a stored frame would hold when that is not the data itself.
@@ -136,7 +156,11 @@ std::vector<uint8_t> encode(const baler_array& array, const void* data, const ba
         header.bound = Bound{settings.bound_kind, settings.bound};
         check_bound(header.bound);
     }
-    if (array.kind == 'V') model = nullptr;
+    const Record* record = nullptr;
+    if (array.kind == 'V') {
+        if (model && model->record && model->record->itemsize == array.itemsize) record = model->record.get();
+        model = nullptr;
+    }
     if (array.kind == 'V' || header.bound.kind == BALER_BOUND_EXACT || header.bound.value == 0) header.bound = Bound{};
     if (model) {
         header.has_model = true;
@@ -149,14 +173,10 @@ std::vector<uint8_t> encode(const baler_array& array, const void* data, const ba
     const auto* bytes = static_cast<const uint8_t*>(data);
     const auto n = static_cast<size_t>(byte_count(array));
     Best best{header, {}, header_size(array, header.has_model) + n};
-    if (n && array.kind == 'V') {
-        ByteWriter out;
-        bytes_encode(bytes, n, array.itemsize, out);
-        header.mode = BALER_MODE_BYTES;
-        offer(best, header, std::move(out.bytes));
-    } else if (n) {
+    if (n) {
         std::vector<uint8_t> image;
-        encode_numbers(array, layout, data, settings, model, header, best, image);
+        if (array.kind == 'V') encode_items(array, bytes, record, header, best, image);
+        else encode_numbers(array, layout, data, settings, model, header, best, image);
         if (best.header.mode == BALER_MODE_STORED && !image.empty()) return write_frame(best.header, image.data(), n);
     }
     if (best.header.mode == BALER_MODE_STORED) return write_frame(best.header, bytes, n);
@@ -178,6 +198,13 @@ void decode(const uint8_t* frame, size_t size, const Model* model, void* out, si
     }
     if (header.mode == BALER_MODE_BYTES) {
         bytes_decode(in, static_cast<uint8_t*>(out), out_size, array.itemsize);
+        in.finish();
+        return;
+    }
+    if (header.mode == BALER_MODE_FIELDS) {
+        const size_t n = out_size / array.itemsize;
+        if (record_decode(in, array.itemsize, n, static_cast<uint8_t*>(out)) != header.n_exceptions)
+            in.damaged("the number of exceptions is not the header's");
         in.finish();
         return;
     }

@@ -59,12 +59,22 @@ ColumnExceptions collect(const std::vector<uint64_t>& rows, const std::vector<ui
 }
 
 void write_exceptions(const std::vector<ColumnExceptions>& columns, uint32_t itemsize, ByteWriter& out) {
+    write_exceptions(columns, std::vector<uint32_t>(columns.size(), itemsize), out);
+}
+
+std::vector<ColumnExceptions> read_exceptions(Table& table, uint32_t itemsize, ByteReader& in) {
+    return read_exceptions(table, std::vector<uint32_t>(table.columns.size(), itemsize), in);
+}
+
+void write_exceptions(const std::vector<ColumnExceptions>& columns, const std::vector<uint32_t>& itemsizes,
+                      ByteWriter& out) {
     uint64_t with = 0;
     for (const auto& c : columns) with += c.count > 0;
     out.varint(with);
     for (size_t i = 0; i < columns.size(); i++) {
         const ColumnExceptions& c = columns[i];
         if (!c.count) continue;
+        const uint32_t itemsize = itemsizes[i];
         ByteWriter positions;
         std::vector<uint8_t> literals;
         uint64_t end = 0;
@@ -84,7 +94,7 @@ void write_exceptions(const std::vector<ColumnExceptions>& columns, uint32_t ite
     }
 }
 
-std::vector<ColumnExceptions> read_exceptions(Table& table, uint32_t itemsize, ByteReader& in) {
+std::vector<ColumnExceptions> read_exceptions(Table& table, const std::vector<uint32_t>& itemsizes, ByteReader& in) {
     std::vector<ColumnExceptions> columns(table.columns.size());
     const uint64_t with = in.varint();
     if (with > columns.size()) in.damaged("exceptions in more columns than there are");
@@ -95,6 +105,7 @@ std::vector<ColumnExceptions> read_exceptions(Table& table, uint32_t itemsize, B
         next = index + 1;
         ColumnExceptions& c = columns[static_cast<size_t>(index)];
         Column& column = table.columns[static_cast<size_t>(index)];
+        const uint32_t itemsize = itemsizes[static_cast<size_t>(index)];
         const uint64_t runs = in.varint();
         if (runs == 0 || runs > table.rows) in.damaged("an impossible number of exception runs");
         const size_t d = in.u8();

@@ -24,8 +24,14 @@ constexpr uint8_t kLiteral = 255;
 // rows[i] are the masked rows of a column, ascending, items[i] the bits of their values.
 ColumnExceptions collect(const std::vector<uint64_t>& rows, const std::vector<uint64_t>& items);
 
-void write_exceptions(const std::vector<ColumnExceptions>& columns, uint32_t itemsize, ByteWriter& out);
+// itemsizes: one per column.
+void write_exceptions(const std::vector<ColumnExceptions>& columns, const std::vector<uint32_t>& itemsizes,
+                      ByteWriter& out);
 // Sets the masks of the table's columns. Returns the exceptions column by column.
+std::vector<ColumnExceptions> read_exceptions(Table& table, const std::vector<uint32_t>& itemsizes, ByteReader& in);
+
+// The same, all columns of one itemsize.
+void write_exceptions(const std::vector<ColumnExceptions>& columns, uint32_t itemsize, ByteWriter& out);
 std::vector<ColumnExceptions> read_exceptions(Table& table, uint32_t itemsize, ByteReader& in);
 
 }  // namespace baler

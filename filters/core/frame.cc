@@ -119,7 +119,7 @@ Header read_frame(const uint8_t* frame, size_t size, bool verify, const uint8_t*
         if (stored != found) fail(BALER_ERR_CORRUPT, "frame is damaged: CRC-32 %08x, should be %08x", found, stored);
     }
     check_array(h.array, "frame header", BALER_ERR_CORRUPT);
-    if (h.mode > BALER_MODE_BYTES) r.damaged("unknown mode");
+    if (h.mode > BALER_MODE_BYTES && h.mode != BALER_MODE_FIELDS) r.damaged("unknown mode");
     const uint32_t kind = h.bound.kind;
     const double value = h.bound.value;
     if (kind > BALER_BOUND_PW_REL) r.damaged("unknown kind of bound");
@@ -128,13 +128,16 @@ Header read_frame(const uint8_t* frame, size_t size, bool verify, const uint8_t*
                     : measured ? !(value > 0 && std::isfinite(value)) || (kind == BALER_BOUND_PW_REL && value >= 1)
                                : bits_not_zero(value))
         r.damaged("the bound is not a possible one");
-    if (h.array.kind == 'V' && (kind || h.has_model || (h.mode != BALER_MODE_STORED && h.mode != BALER_MODE_BYTES)))
-        r.damaged("items of kind 'V' have no bound, no model, and modes 0 and 4 only");
+    const bool lossless = h.mode == BALER_MODE_STORED || h.mode == BALER_MODE_BYTES;
+    if (h.array.kind == 'V' && (kind || h.has_model || !(lossless || h.mode == BALER_MODE_FIELDS)))
+        r.damaged("items of kind 'V' have no bound, no model, and modes 0, 4 and 6 only");
+    if (h.array.kind != 'V' && h.mode == BALER_MODE_FIELDS) r.damaged("mode 6 is for items of kind 'V'");
     if ((h.mode == BALER_MODE_MODEL || h.mode == BALER_MODE_LATENT) && !h.has_model)
         r.damaged("its mode wants a model id");
     if ((h.mode == BALER_MODE_LATENT) == h.stable) r.damaged("its mode and its stable flag disagree");
-    if (h.n_exceptions > value_count(h.array)) r.damaged("more exceptions than values");
-    if (h.n_exceptions && (h.mode == BALER_MODE_STORED || h.mode == BALER_MODE_BYTES))
+    if (h.n_exceptions > (h.mode == BALER_MODE_FIELDS ? byte_count(h.array) : value_count(h.array)))
+        r.damaged("more exceptions than values");
+    if (h.n_exceptions && lossless)
         r.damaged("its mode has no exceptions");
     if (value_count(h.array) == 0 && (h.mode != BALER_MODE_STORED || h.payload))
         r.damaged("an empty chunk with a payload");

@@ -42,6 +42,29 @@ std::shared_ptr<const TableModel> read_table(ByteReader& in) {
     return table;
 }
 
+bool next_is(const ByteReader& in, const char* tag) {
+    ByteReader look = in;
+    return look.left() >= 4 && std::memcmp(look.raw(4), tag, 4) == 0;
+}
+
+// Fields of records, with the bounds that were read before.
+std::shared_ptr<const Record> read_record(ByteReader in, const std::vector<Bound>& bounds) {
+    const uint16_t itemsize = in.u16();
+    if (itemsize == 0) in.damaged("its records have no bytes");
+    auto record = std::make_shared<Record>(read_fields(in, itemsize, false));
+    in.finish();
+    if (bounds.size() != 1 && bounds.size() != record->fields.size())
+        in.damaged("it has as many bounds as neither one nor its fields");
+    for (size_t i = 0; i < record->fields.size(); i++) {
+        Field& f = record->fields[i];
+        const Bound& bound = bounds[bounds.size() == 1 ? 0 : i];
+        if (bound.kind == BALER_BOUND_LATENT || (bound.kind == BALER_BOUND_PW_REL && bound.value >= 1))
+            in.damaged("a field has an impossible bound");
+        if (f.number()) f.bound = bound;
+    }
+    return record;
+}
+
 // What is shown to people must at least be text.
 bool is_utf8(const uint8_t* p, size_t n) {
     for (size_t i = 0; i < n;) {
@@ -79,6 +102,7 @@ std::vector<Bound> read_bounds(ByteReader in) {
 
 uint32_t Model::n_columns() const {
     if (table) return table->columns;
+    if (record) return static_cast<uint32_t>(record->fields.size());
     return bounds.size() == 1 ? 0 : static_cast<uint32_t>(bounds.size());
 }
 
@@ -107,7 +131,9 @@ std::shared_ptr<const Model> parse_model(const uint8_t* bytes, size_t size) {
     if (n_meta < 2 || n_meta > kMaxMeta || text[0] != '{' || text[n_meta - 1] != '}' || !is_utf8(text, n_meta))
         meta.damaged("it is not a JSON object of at most 64 KiB");
     model->bounds = read_bounds(section(in, "BNDS"));
-    if (sections == 3) {
+    if (sections == 3 && next_is(in, "RECD")) {
+        model->record = read_record(section(in, "RECD"), model->bounds);
+    } else if (sections == 3) {
         model->table = read_table(in);
         if (model->bounds.size() != 1 && model->bounds.size() != model->table->columns)
             in.damaged("it has as many bounds as neither one nor its columns");

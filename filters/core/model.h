@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "lattice.h"
+#include "record.h"
 
 namespace baler {
 
@@ -18,7 +18,9 @@ struct Model {
     std::vector<Bound> bounds;       // one for all columns, or one per column
     std::shared_ptr<const TableModel> table;  // null: a model of bounds only, coded by the built-in model
 
-    uint32_t n_columns() const;      // 0: any number
+    std::shared_ptr<const Record> record;     // of a model for records, with the bounds
+
+    uint32_t n_columns() const;      // 0: any number; of a model for records: its fields
     uint32_t n_latents() const;
     bool latent_only() const { return bounds[0].kind == 3; }
     // The lattice of a column under this model's bound, unit and noise.

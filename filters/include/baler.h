@@ -40,7 +40,8 @@ enum {
 enum { BALER_BOUND_EXACT = 0, BALER_BOUND_ABS = 1, BALER_BOUND_PW_REL = 2, BALER_BOUND_LATENT = 3 };
 
 /* How a frame's values were coded. */
-enum { BALER_MODE_STORED = 0, BALER_MODE_BUILTIN = 1, BALER_MODE_MODEL = 2, BALER_MODE_LATENT = 3, BALER_MODE_BYTES = 4 };
+enum { BALER_MODE_STORED = 0, BALER_MODE_BUILTIN = 1, BALER_MODE_MODEL = 2, BALER_MODE_LATENT = 3, BALER_MODE_BYTES = 4,
+       BALER_MODE_FIELDS = 6 };
 
 /* Model for decoding and encoding: immutable, reference-counted, free to be shared by threads. */
 typedef struct baler_model baler_model;
@@ -77,6 +78,18 @@ typedef struct baler_frame {
     uint64_t frame_bytes;
 } baler_frame;
 
+/* A field of a record, as a frame or a model says it. */
+typedef struct baler_field {
+    char kind;           /* 'f', 'i', 'u', 'V' */
+    uint8_t big_endian;
+    uint16_t reserved;
+    uint32_t itemsize;   /* of one element */
+    uint32_t offset;     /* of the field in the record */
+    uint32_t elements;
+    uint32_t bound_kind; /* BALER_BOUND_* */
+    double bound;
+} baler_field;
+
 BALER_API const char* baler_version(void);
 /* Text of this thread's last error, "" when there was none. Valid until the thread's next call. */
 BALER_API const char* baler_last_error(void);
@@ -89,6 +102,9 @@ BALER_API void baler_model_id(const baler_model* model, uint8_t id[32]);
 BALER_API const void* baler_model_bytes(const baler_model* model, size_t* size);
 /* columns: 0 when the model holds one bound for all; latents: 0 when it has no autoencoder. */
 BALER_API void baler_model_shape(const baler_model* model, uint32_t* columns, uint32_t* latents);
+/* Bytes of the records that the model is for; 0 for a model of numbers. Such a model is for arrays of kind 'V' and this
+ * itemsize; frames written with it need no model. */
+BALER_API uint32_t baler_model_record(const baler_model* model);
 /* The model's encoder network alone: table (rows, columns) -> int32 (rows, latents), row-major. */
 BALER_API int baler_model_latents(const baler_model* model, const baler_array* array, const void* data, int32_t* out,
                                   size_t n_out);
@@ -105,6 +121,10 @@ BALER_API int baler_encode(const baler_array* array, const void* data, const bal
                            size_t capacity, size_t* written);
 /* Check a frame's header (and, with verify != 0, its CRC). */
 BALER_API int baler_frame_info(const void* frame, size_t size, int verify, baler_frame* out);
+/* Fields of a frame of mode BALER_MODE_FIELDS (0 in other modes), the first `capacity` of them into `fields`. */
+BALER_API int baler_frame_fields(const void* frame, size_t size, baler_field* fields, size_t capacity, size_t* n);
+/* Fields of a model of records, likewise, with its bounds. */
+BALER_API int baler_model_fields(const baler_model* model, baler_field* fields, size_t capacity, size_t* n);
 /* Decode into exactly out_size bytes; model may be NULL when the frame needs none. */
 BALER_API int baler_decode(const void* frame, size_t size, const baler_model* model, void* out, size_t out_size);
 
