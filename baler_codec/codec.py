@@ -33,7 +33,8 @@ class Baler(Resolved, Codec):  # type: ignore[misc]
         A trained model, or what `baler_codec.load` takes: a file, an id, a name. Without one the built-in model codes.
     bound : str, ErrorBound, mapping or sequence, optional
         ``"abs=1e-3"``, ``"pw_rel=1e-3"``, ``"range=1e-4"``, ``"exact"`` or ``"latent"``; one per column as a list, or
-        (with a model that names its columns) as a dict. Default: the model's own bounds, or ``exact`` without one.
+        (with a model that names its columns, or with `dtype`) as a dict. Default: the model's own bounds, or ``exact``
+        without one.
     stable : bool
         False permits smaller frames for data that are written once; values stay inside the bound, but may move when
         they are decoded and encoded again.
@@ -42,6 +43,9 @@ class Baler(Resolved, Codec):  # type: ignore[misc]
         by its id where `baler_codec.registry` looks.
     data : array_like, optional
         What ``range`` bounds refer to.
+    dtype : dtype, optional
+        The structured dtype whose fields `bound` names. Without it (and without `data`) one bound may be given, which
+        is for all fields of floats; integers and everything else stay exact.
 
     Notes
     -----
@@ -65,6 +69,7 @@ class Baler(Resolved, Codec):  # type: ignore[misc]
         *,
         embed: Embed = "auto",
         data: npt.ArrayLike | None = None,
+        dtype: npt.DTypeLike | None = None,
     ) -> None:
         if embed not in ("auto", True, False):
             raise ConfigError(f'embed must be "auto", True or False, not {embed!r}')
@@ -72,7 +77,7 @@ class Baler(Resolved, Codec):  # type: ignore[misc]
             self._settings = _settings_from(model, bound, stable)
             self._inline = "data" in model
         else:
-            self._settings = settings.resolve(model, bound, stable, data)
+            self._settings = settings.resolve(model, bound, stable, data, dtype)
             found = self._settings.model
             self._inline = found is not None and embed is not False
             if found is not None and embed == "auto":
@@ -107,10 +112,9 @@ class Baler(Resolved, Codec):  # type: ignore[misc]
         if not hasattr(buf, "dtype") and array.dtype.itemsize == 1:
             return native.encode(native.contiguous(array).view("V1"))  # a typeless buffer
         self._settings.check(array.dtype, array.shape)
-        model = self._settings.model
         return native.encode(
             native.contiguous(array),
-            model=model.native() if model is not None else None,
+            model=self._settings.native_model(array.dtype),
             bound=self._settings.bound,
             stable=self._settings.stable,
         )

@@ -19,30 +19,34 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from . import sections as file
 from .bound import ErrorBound, finite_range
 from .errors import BoundError, CorruptDataError, ModelInvalidError, ShapeError
+from .record_bounds import BoundSpec, bounds_of, ranges_of
+from .records import Record, record_of
 from .sections import MAX_COLUMNS, join_sections, pack_bounds, pack_meta, parse_bounds, parse_meta, split_sections
 
 if TYPE_CHECKING:
     from .native import NativeModel
 
-BoundSpec = str | ErrorBound | Mapping[str, str | ErrorBound] | Sequence[str | ErrorBound]
+__all__ = ["BoundSpec", "Model"]
 
 
 class Model:
     """A model: what predicts the numbers of a table, and the error bounds they are kept to.
 
     A model is immutable and named by the sha256 of its bytes. Models of equal bytes are one object in a process.
-    Make one with `load`, `train`, `Model.from_bytes` or `Model.bounds_only`.
+    Make one with `load`, `train`, `Model.from_bytes`, `Model.bounds_only` or `Model.of_records`.
     """
 
-    __slots__ = ("__weakref__", "_bounds", "_bytes", "_id", "_lock", "_meta", "_native", "_shape")
+    __slots__ = ("__weakref__", "_bounds", "_bytes", "_id", "_lock", "_meta", "_native", "_record", "_shape")
 
     _bytes: bytes
     _id: str
     _meta: dict[str, Any]
     _bounds: tuple[ErrorBound, ...]
     _shape: tuple[int, int]
+    _record: Record | None
     _lock: threading.Lock
     _native: NativeModel | None
 
@@ -78,8 +82,11 @@ class Model:
             if len(table) < 8:
                 raise CorruptDataError("the table section of the model ends early: get the file again")
             self._shape = struct.unpack_from("<HH", table)
-        named = len(self._meta.get("columns", ()))
-        counts = {n for n in (self._shape[0], named, len(self._bounds) if len(self._bounds) > 1 else 0) if n}
+        columns = self._meta.get("columns", ())
+        self._record = file.parse_record(sections["RECD"], columns) if "RECD" in sections else None
+        fields = len(self._record.fields) if self._record is not None else 0
+        bounds = len(self._bounds) if len(self._bounds) > 1 else 0
+        counts = {n for n in (self._shape[0], fields, len(columns), bounds) if n}
         if len(counts) > 1:
             raise ModelInvalidError(f"the sections of the model disagree about its number of columns: {sorted(counts)}")
         with cls._known_lock:
@@ -118,6 +125,34 @@ class Model:
             meta["columns"] = [{"name": name} for name in names]
         return cls.from_bytes(join_sections({"META": pack_meta(meta), "BNDS": pack_bounds(parsed)}))
 
+    @classmethod
+    def of_records(
+        cls, dtype: npt.DTypeLike, bound: BoundSpec | None = None, *, data: npt.ArrayLike | None = None
+    ) -> Model:
+        """Make a model without a network for records: a bound for each field, coded by the built-in model.
+
+        Parameters
+        ----------
+        dtype : dtype
+            A structured dtype. Fields of fields are called ``"jet.pt"``.
+        bound : str, ErrorBound, mapping or sequence, optional
+            One bound, for all fields of floats; or ``{name: bound}`` with ``"*"`` for all floats that are not named.
+            Everything else is exact.
+        data : array_like, optional
+            What ``range`` bounds refer to.
+        """
+        record = record_of(np.dtype(dtype))
+        bounds = bounds_of(record, bound)
+        if any(b.kind == "range" for b in bounds):
+            if data is None:
+                raise BoundError('"range" bounds depend on the data: give data=array to resolve them, or say "abs=…"')
+            ranges = ranges_of(record, data)
+            bounds = tuple(b.of_range(*r) for b, r in zip(bounds, ranges, strict=True))
+        _unique_names(record.names)
+        columns = [{"name": f.name, **({"dtype": f.source} if f.source else {})} for f in record.fields]
+        sections = {"META": pack_meta({"columns": columns}), "BNDS": pack_bounds(_shortest(bounds))}
+        return cls.from_bytes(join_sections(sections | {"RECD": file.pack_record(record)}))
+
     @property
     def id(self) -> str:
         """``"sha256:"`` and the hash of the file, in hexadecimal."""
@@ -131,7 +166,9 @@ class Model:
 
     @property
     def n_columns(self) -> int:
-        """Number of columns a table must have; 0 when any number is welcome."""
+        """Number of columns a table must have, of fields for records; 0 when any number is welcome."""
+        if self._record is not None:
+            return len(self._record.fields)
         return int(self._shape[0]) or (len(self._bounds) if len(self._bounds) > 1 else 0)
 
     @property
@@ -174,6 +211,11 @@ class Model:
         return int(self._shape[1])
 
     @property
+    def record(self) -> Record | None:
+        """The records that the model is for; None for a model of numbers."""
+        return self._record
+
+    @property
     def trained(self) -> bool:
         """Whether there is a network; without one the built-in model codes under these bounds."""
         return self._shape[0] > 0
@@ -185,7 +227,7 @@ class Model:
         ----------
         bound : str, ErrorBound, mapping or sequence
             One bound for all columns, ``{name: bound}`` (``"*"`` stands for all that are not named; without it they
-            keep what they have), or one bound per column by position.
+            keep what they have), or one bound per column by position. Of records see `Model.of_records`.
         data : array_like, optional
             What ``range`` bounds refer to. Without it they refer to the ranges of the training data.
         """
@@ -199,12 +241,14 @@ class Model:
         if any(latent) and not self.latents:
             raise BoundError('the bound "latent" needs a model with latents, this one has none: train with latent=…')
         sections = split_sections(self._bytes)
-        one = len(set(wanted)) == 1 and (self.trained or len(self._bounds) == 1)
+        one = len(set(wanted)) == 1 and (self.trained or self._record is not None or len(self._bounds) == 1)
         sections["BNDS"] = pack_bounds(wanted[:1] if one else wanted)
         return type(self).from_bytes(join_sections(sections))
 
     def _wanted(self, bound: BoundSpec) -> list[ErrorBound]:
         current = list(self.bounds)
+        if self._record is not None:
+            return list(bounds_of(self._record, bound, current))
         if isinstance(bound, str | ErrorBound):
             return [ErrorBound.parse(bound)] * len(current)
         if isinstance(bound, Mapping):
@@ -223,6 +267,8 @@ class Model:
 
     def _ranges(self, data: npt.ArrayLike | None) -> list[tuple[float, float]]:
         n = max(self.n_columns, 1)
+        if data is not None and self._record is not None:
+            return ranges_of(self._record, data)
         if data is not None:
             table = np.asarray(data)
             if self.n_columns and (table.ndim != 2 or table.shape[1] != n):
@@ -272,10 +318,16 @@ class Model:
 
     def __repr__(self) -> str:
         columns = f"{self.n_columns} columns" if self.n_columns else "any columns"
+        if self._record is not None:
+            columns = f"records of {self.n_columns} fields in {self._record.itemsize} bytes"
         kinds = sorted({str(b) for b in self._bounds})
         bound = kinds[0] if len(kinds) == 1 else f"{len(kinds)} different"
         extra = f", {self.latents} latents" if self.latents else ""
         return f"<Model {self._id[:19]}… {columns}{extra}, bound {bound}, {len(self._bytes)} bytes>"
+
+
+def _shortest(bounds: Sequence[ErrorBound]) -> Sequence[ErrorBound]:
+    return bounds[:1] if len(set(bounds)) == 1 else bounds
 
 
 def _unique_names(columns: Sequence[str]) -> list[str]:

@@ -28,7 +28,7 @@ from .errors import (
     UnsupportedVersionError,
 )
 
-MODES = ("stored", "built-in", "model", "latent", "bytes")
+MODES = ("stored", "built-in", "model", "latent", "bytes", "grid", "fields")
 _BOUNDS = ("exact", "abs", "pw_rel", "latent")
 _MAX_NDIM = 32
 _ERRORS: dict[int, type[Exception]] = {

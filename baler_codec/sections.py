@@ -13,15 +13,17 @@ import numpy as np
 from . import native
 from .bound import ErrorBound
 from .errors import CorruptDataError, ModelInvalidError, UnsupportedVersionError
+from .records import MAX_AXES, MAX_FIELDS, Field, Record
 
 MAGIC = b"BALERMDL"
 VERSION = 0
 MAX_BYTES = 16 << 20
 MAX_COLUMNS = 1024
 _MAX_META = 64 << 10
-_TAGS = (("META",), ("BNDS",), ("TABL", "TABZ"))  # the table section as it is, or packed
+_TAGS = (("META",), ("BNDS",), ("TABL", "TABZ", "RECD"))  # the table section as it is, or packed; the fields of records
 _FRAME_HEADER, _FRAME_END = 44, 4  # of a one-axis frame without a model
 _KINDS = ("exact", "abs", "pw_rel", "latent")  # by their number in the file
+_FIELD_KINDS = "fiuV"
 
 
 def split_sections(raw: bytes) -> dict[str, bytes]:
@@ -115,3 +117,64 @@ def parse_meta(raw: bytes) -> dict[str, Any]:
     if not isinstance(columns, list) or not all(isinstance(c, dict) for c in columns):
         raise CorruptDataError("the description of the model has no proper list of columns")
     return meta
+
+
+def pack_record(record: Record) -> bytes:
+    """Write the RECD section of a model."""
+    out = bytearray(record.itemsize.to_bytes(2, "little") + _varint(len(record.fields)))
+    end = 0
+    for field in record.fields:
+        out += _varint(field.offset - end)
+        end = field.end
+        if field.kind == "V":
+            out += b"\x03" + _varint(field.itemsize)
+            continue
+        size = field.itemsize.bit_length() - 1
+        out.append(_FIELD_KINDS.index(field.kind) | size << 2 | field.big_endian << 4 | bool(field.extents) << 5)
+        if field.extents:
+            out += _varint(len(field.extents)) + b"".join(_varint(n) for n in field.extents)
+    return bytes(out)
+
+
+def parse_record(raw: bytes, columns: Sequence[Mapping[str, Any]] = ()) -> Record:
+    """Read the RECD section of a model, with what META says of its fields; the library checks it at first use."""
+    damaged = CorruptDataError("the fields section of the model is damaged: get the file again")
+    at = 2
+
+    def number() -> int:
+        nonlocal at
+        value = shift = 0
+        while at < len(raw) and shift < 63:
+            byte = raw[at]
+            at += 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+        raise damaged
+
+    itemsize, count = int.from_bytes(raw[:2], "little"), number()
+    fields: list[Field] = []
+    end = 0
+    for i in range(count if count <= MAX_FIELDS else 0):
+        about = columns[i] if i < len(columns) else {}
+        name, source = str(about.get("name", f"field {i}")), str(about.get("dtype", ""))
+        offset, kind = end + number(), number()
+        if kind & 3 == 3:
+            fields.append(Field(name, offset, "V", number(), source=source))
+        else:
+            extents = tuple(number() for _ in range(min(number(), MAX_AXES))) if kind & 32 else ()
+            size, big = 1 << (kind >> 2 & 3), bool(kind & 16)
+            fields.append(Field(name, offset, _FIELD_KINDS[kind & 3], size, big, extents, source))
+        end = fields[-1].end
+    if at != len(raw) or end > itemsize or not fields:
+        raise damaged
+    return Record(itemsize, tuple(fields))
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value >= 128:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value])

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,10 @@ from ._version import __version__
 from .bound import ErrorBound, is_numeric, resolve_columns
 from .errors import BoundError, ConfigError, DTypeError, ShapeError
 from .model import BoundSpec, Model
-from .sections import MAX_COLUMNS
+from .native import NativeModel
+from .record_bounds import bounds_of
+from .records import Record, is_record, record_of
+from .sections import MAX_COLUMNS, join_sections, pack_bounds, pack_meta, pack_record
 
 ModelSource = Model | str | os.PathLike[str]
 
@@ -63,6 +67,29 @@ class Settings:
         assert self.bound is not None
         return (self.bound,)
 
+    def check_dtype(self, dtype: np.dtype[Any]) -> None:
+        """Raise unless items of this dtype can be coded as the settings say, whatever the shape."""
+        if self.bound is not None and dtype.names is None:
+            self.bound.require(dtype)
+        elif self.bound is not None and self.bound.kind != "exact":
+            bounds_of(record_of(dtype), self.bound)
+        model = self.model
+        if model is None:
+            return
+        if model.record is not None:
+            if not is_record(dtype) or not record_of(dtype).fits(model.record):
+                raise DTypeError(
+                    f"the model is for records of {model.record.itemsize} bytes with the fields "
+                    f"{', '.join(model.columns)}, each at its place: the data have dtype {dtype}"
+                )
+        elif dtype.names is not None:
+            raise DTypeError(
+                f"the model codes tables of numbers, the data are records of {', '.join(dtype.names)}: give bounds "
+                "by name and dtype=, or convert them into a table"
+            )
+        elif not is_numeric(dtype):
+            raise DTypeError(f"a model codes real numbers, the data have dtype {dtype}: use Baler() without a model")
+
     def check(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
         """Raise unless a chunk of this dtype and shape can be coded as the settings say."""
         if dtype.hasobject:
@@ -70,13 +97,10 @@ class Settings:
                 f"dtype {dtype} holds Python objects: convert to a fixed dtype, or put a numcodecs object codec "
                 "(VLenUTF8, JSON, …) in front as a filter"
             )
-        if self.bound is not None:
-            self.bound.require(dtype)
-            return
+        self.check_dtype(dtype)
         model = self.model
-        assert model is not None
-        if not is_numeric(dtype):
-            raise DTypeError(f"a model codes real numbers, the data have dtype {dtype}: use Baler() without a model")
+        if model is None or model.record is not None:
+            return
         columns = model.n_columns
         got = shape[1] if len(shape) == 2 else 1 if len(shape) == 1 else None
         if columns and got != columns:
@@ -85,6 +109,27 @@ class Settings:
                 f"a chunk of shape {shape} for a model of {columns} columns{named}: "
                 f"write tables of {columns} columns, and chunks that hold all of them"
             )
+
+    def field_bounds(self, dtype: np.dtype[Any]) -> dict[str, ErrorBound]:
+        """Return the bound of each field of records of this dtype, by name."""
+        record, model = record_of(dtype), self.model
+        if model is not None:
+            return dict(zip(model.columns, model.bounds, strict=True))
+        return dict(zip(record.names, bounds_of(record, _of_floats(self.bound)), strict=True))
+
+    def native_model(self, dtype: np.dtype[Any]) -> NativeModel | None:
+        """Return what the library codes chunks of this dtype with: the model, or what tells it a record's fields."""
+        model = self.model
+        if not is_record(dtype):
+            return model.native() if model is not None else None
+        if model is None:
+            assert self.bound is not None
+            bound = self.bound if dtype.names is not None else ErrorBound("exact")
+            return _model_of(record_of(dtype), bound).native()
+        # frames say their byte order themselves: a model serves both
+        own = record_of(dtype)
+        same = model.record is None or [f.big_endian for f in own.fields] == [f.big_endian for f in model.record.fields]
+        return model.native() if same else _model_of(own, model.bounds).native()
 
     def attributes(self, *, achieved: str | None = None) -> dict[str, str]:
         """Return the attributes that tell people how a data set was written: strings only."""
@@ -144,6 +189,7 @@ def resolve(
     bound: BoundSpec | None = None,
     stable: bool = True,
     data: npt.ArrayLike | None = None,
+    dtype: npt.DTypeLike | None = None,
 ) -> Settings:
     """Turn what a user says into settings.
 
@@ -157,7 +203,9 @@ def resolve(
     stable : bool
         False permits smaller frames whose values may move (inside the bound) when they are encoded again.
     data : array_like, optional
-        What ``range`` bounds refer to: a table's columns each have their own range.
+        What ``range`` bounds refer to: a table's columns each have their own range, and so have a record's fields.
+    dtype : dtype, optional
+        The structured dtype whose fields the bounds are for; that of `data` where it is given.
     """
     if not isinstance(stable, bool):
         raise ConfigError(f"stable must be True or False, not {stable!r}")
@@ -168,11 +216,17 @@ def resolve(
         if found.trained:
             found.native()  # a model that cannot code under these bounds is refused here, not in a writing thread
         return of_model(found, stable)
+    records = _records(dtype, data)
+    if records is not None and (dtype is not None or not _is_common(bound)):
+        return of_model(Model.of_records(records, bound, data=data), stable)
     if bound is None:
         return Settings(stable=stable)
     if isinstance(bound, Mapping):
         names = ", ".join(str(name) for name in bound)
-        raise BoundError(f"bounds by column name ({names}) need a model that knows the names: give a list by position")
+        raise BoundError(
+            f"bounds by column name ({names}) need a model that knows the names, or dtype= of the records: "
+            "give one of them, or a list by position"
+        )
     if isinstance(bound, str | ErrorBound):
         return _one_bound(ErrorBound.parse(bound), stable, data)
     return _by_position(bound, stable, data)
@@ -181,6 +235,36 @@ def resolve(
 def of_model(model: Model, stable: bool = True) -> Settings:
     """Return the settings that code with a model."""
     return Settings(bound=None, model_id=model.id, stable=stable, _model=model)
+
+
+def _records(dtype: npt.DTypeLike | None, data: npt.ArrayLike | None) -> np.dtype[Any] | None:
+    """Return the structured dtype that bounds are for, None when they are for numbers."""
+    if dtype is not None:
+        given = np.dtype(dtype)
+    elif isinstance(data, np.ndarray | np.void):
+        given = data.dtype
+    else:
+        return None
+    return given if given.names is not None else None
+
+
+def _is_common(bound: BoundSpec | None) -> bool:
+    """Say whether a bound fits the settings as it is."""
+    return bound is None or (isinstance(bound, str | ErrorBound) and ErrorBound.parse(bound).kind != "range")
+
+
+def _of_floats(bound: ErrorBound | None) -> ErrorBound | None:
+    """Return a bound that records without floats also take."""
+    return None if bound is None or bound.kind == "exact" else bound
+
+
+@lru_cache(maxsize=256)
+def _model_of(record: Record, bound: ErrorBound | tuple[ErrorBound, ...]) -> Model:
+    """Return the model that tells the library the fields and bounds of records; no frame names it."""
+    if isinstance(bound, ErrorBound):
+        bound = bounds_of(record, _of_floats(bound))
+    sections = {"META": pack_meta({}), "BNDS": pack_bounds(bound), "RECD": pack_record(record)}
+    return Model.from_bytes(join_sections(sections))
 
 
 def _one_bound(bound: ErrorBound, stable: bool, data: npt.ArrayLike | None) -> Settings:

@@ -31,9 +31,10 @@ from zarr.abc.codec import ArrayBytesCodec
 from zarr.registry import register_codec
 
 from . import native, registry
-from .bound import ErrorBound, is_numeric
+from .achieved import achieved_error
+from .bound import is_numeric
 from .codec import Baler, Embed
-from .errors import BoundError, ConfigError, CorruptDataError, DTypeError, ModelNotFoundError, ShapeError
+from .errors import BoundError, ConfigError, CorruptDataError, DTypeError, ModelNotFoundError
 from .model import BoundSpec, Model
 from .settings import ModelSource
 
@@ -54,7 +55,7 @@ class BalerCodec(ArrayBytesCodec):
 
     Parameters
     ----------
-    model, bound, stable, embed, data
+    model, bound, stable, embed, data, dtype
         As for `baler_codec.Baler`; or one `Baler`, whose settings are taken.
 
     Examples
@@ -76,8 +77,9 @@ class BalerCodec(ArrayBytesCodec):
         *,
         embed: Embed = "auto",
         data: npt.ArrayLike | None = None,
+        dtype: npt.DTypeLike | None = None,
     ) -> None:
-        codec = model if isinstance(model, Baler) else Baler(model, bound, stable, embed=embed, data=data)
+        codec = model if isinstance(model, Baler) else Baler(model, bound, stable, embed=embed, data=data, dtype=dtype)
         if codec is model and bound is not None:
             raise BoundError("BalerCodec(Baler(...)) takes the settings of the Baler: give the bound there")
         object.__setattr__(self, "codec", codec)
@@ -125,9 +127,8 @@ class BalerCodec(ArrayBytesCodec):
         # a transposing filter may stand in front and swap the axes: only what no order of axes can mend is refused here
         if columns and chunk is not None and len(chunk) == 2 and columns == chunk[0]:
             chunk = (chunk[1], chunk[0])
-        if settings.bound is not None:
-            settings.bound.require(dtype)
-        elif chunk is not None:
+        settings.check_dtype(dtype)
+        if chunk is not None:
             settings.check(dtype, chunk)
 
     def _encode_sync(self, chunk_data: NDBuffer, chunk_spec: ArraySpec) -> Buffer:
@@ -227,7 +228,7 @@ def create(
         **options,
     )
     target[...] = array
-    achieved = _achieved(target, array, codec) if is_numeric(array.dtype) else "bit for bit"
+    achieved = achieved_error(target, array, codec.settings)
     target.attrs.update(codec.settings.attributes(achieved=achieved))
     return target
 
@@ -277,34 +278,6 @@ def default_chunks(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def _little(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return dtype.newbyteorder("<")
-
-
-def _achieved(target: zarr.Array[Any], array: npt.NDArray[Any], codec: Baler) -> str:
-    """Read everything back, raise if a bound was broken, and return the largest error of all."""
-    worst = 0.0
-    bounds = codec.settings.bounds
-    step = target.chunks[0] if array.ndim else 1
-    for start in range(0, array.shape[0] if array.ndim else 1, step):
-        rows = slice(start, start + step) if array.ndim else ...
-        original, decoded = array[rows], np.asarray(target[rows]).reshape(array[rows].shape)
-        _require_bound(bounds, original, decoded)
-        with np.errstate(invalid="ignore", over="ignore"):
-            error = np.abs(decoded.astype(np.float64) - original.astype(np.float64))
-        worst = max(worst, float(np.max(error, initial=0.0, where=np.isfinite(error))))
-    return f"abs={worst!r}"
-
-
-def _require_bound(bounds: tuple[ErrorBound, ...], original: npt.NDArray[Any], decoded: npt.NDArray[Any]) -> None:
-    parts = [(bounds[0], original, decoded)]
-    if len(bounds) > 1 and original.ndim == 2:
-        parts = [(bound, original[:, i], decoded[:, i]) for i, bound in enumerate(bounds)]
-    for column, (bound, x, y) in enumerate(parts):
-        broken = np.flatnonzero(~bound.check(x, y))
-        if broken.size:
-            raise ShapeError(
-                f'{broken.size} values came back outside "{bound}" (column {column}, first at {broken[0]}): '
-                "this is a bug of baler-codec, please report it"
-            )
 
 
 register_codec(Baler.codec_id, BalerCodec)  # for programs that run from a source tree, where no entry point says so
