@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from . import grids, report, tables
+from . import grid_report, grid_run, report, tables
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -14,7 +14,9 @@ RESULTS = Path(__file__).parent / "results"
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("what", nargs="*", default=["tables", "grids"], help='"tables", "grids", or both')
-    parser.add_argument("--data", action="append", help='only this table or grid, as "jets B" (may be repeated)')
+    parser.add_argument(
+        "--data", action="append", help='only this table, or grids whose names begin so, as "jets B" (may be repeated)'
+    )
     parser.add_argument("--bound", action="append", help='only this bound, as "HEP", "range 1e-3" or "exact"')
     parser.add_argument("--rows", type=int, default=tables.CHUNK_ROWS, help="rows of each table (0: all)")
     parser.add_argument("--only", default="", help="only methods with this in their name (tables)")
@@ -27,8 +29,8 @@ def main() -> None:
         found = run_tables(options)
         write(options.out / "tables", {"tables": found}, report.markdown(found))
     if "grids" in options.what:
-        found = grids.run(options.data, options.bound)
-        write(options.out / "grids", {"grids": found}, report.grid_markdown(found))
+        found = grid_run.run(options.data, options.bound)
+        write(options.out / "grids", {"grids": found}, grid_report.markdown(found))
 
 
 def run_tables(options: argparse.Namespace) -> dict[str, Any]:

@@ -6,6 +6,7 @@ The lattices are written here in plain numpy, apart from the product's own, so t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -91,19 +92,27 @@ class UniformLattice:
         return np.rint(x.astype(np.float64) / self.step).astype(np.int64)
 
     def value(self, index: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        return index * self.step
+        return np.asarray(index * self.step, np.float64)
 
 
 def quantise(x: Array, bound: Bound) -> tuple[npt.NDArray[np.int64], Array, int]:
     """Return (lattice indices, decoded values, bytes for values that miss the bound: u32 row and the value each)."""
     lattice = LogLattice(bound.eps) if bound.kind == "pw_rel" else UniformLattice(bound)
     index = lattice.index(x)
-    decoded = lattice.value(index).astype(x.dtype)
+    decoded = cast(lattice.value(index), x.dtype)
     error = np.abs(decoded.astype(np.float64) - x.astype(np.float64))
     limit = bound.eps * np.abs(x.astype(np.float64)) if bound.kind == "pw_rel" else bound.eps
     bad = ~(error <= limit)
     decoded = np.where(bad, x, decoded)
     return index, decoded, int(bad.sum()) * (4 + x.dtype.itemsize)
+
+
+def cast(values: Array, dtype: np.dtype[Any]) -> Array:
+    """Decoded values in the type of the originals; whole numbers are rounded and kept inside the type's range."""
+    if dtype.kind not in "iu":
+        return values.astype(dtype)
+    limits = np.iinfo(dtype)
+    return np.clip(np.rint(values), limits.min, limits.max).astype(dtype)
 
 
 def narrow(index: npt.NDArray[np.int64]) -> npt.NDArray[np.signedinteger]:

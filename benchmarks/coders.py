@@ -7,7 +7,7 @@ import lzma
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import h5py
+import h5py  # type: ignore[import-untyped]
 import numpy as np
 import numpy.typing as npt
 
@@ -32,7 +32,7 @@ def blosc2(x: Array) -> tuple[int, Array]:
 
 
 def zstd19(x: Array) -> tuple[int, Array]:
-    from numcodecs import Zstd
+    from numcodecs import Zstd  # type: ignore[import-untyped]
 
     codec = Zstd(level=19)
     stored = codec.encode(np.ascontiguousarray(x))
@@ -45,7 +45,7 @@ def xz(x: Array) -> tuple[int, Array]:
 
 
 def pcodec12(x: Array) -> tuple[int, Array]:
-    from pcodec import ChunkConfig, standalone
+    from pcodec import ChunkConfig, standalone  # type: ignore[import-untyped]
 
     wide = x.astype(np.int16) if x.dtype == np.int8 else x
     stored = standalone.simple_compress(np.ascontiguousarray(wide).ravel(), ChunkConfig(compression_level=12))
@@ -88,7 +88,12 @@ def _sperr(x: Array, eps: float) -> Iterator[tuple[int, Array]]:
 
 
 def _pysz(x: Array, eps: float) -> Iterator[tuple[int, Array]]:
-    from pysz import sz, szAlgorithm, szConfig, szErrorBoundMode
+    from pysz import (  # type: ignore[import-untyped]
+        sz,
+        szAlgorithm,
+        szConfig,
+        szErrorBoundMode,
+    )
 
     results = []
     for name in ("INTERP_LORENZO", "INTERP", "LORENZO_REG", "NOPRED"):

@@ -31,7 +31,7 @@ def run(
 def _one(
     name: str, values: Array, columns: list[str], bounds: list[Bound], model: Path | None, chunk_rows: int
 ) -> dict[str, dict[str, Any]]:
-    import h5py
+    import h5py  # type: ignore[import-untyped]
 
     import baler_codec as baler
 

@@ -163,7 +163,7 @@ def rounded(x: Array, bound: Bound, truncate: bool = False) -> Array:
     if bound.kind == "abs":
         grid = 2.0 ** np.floor(np.log2(bound.eps * (1 if truncate else 2)))
         k = x.astype(np.float64) / grid
-        return ((np.trunc(k) if truncate else np.rint(k)) * grid).astype(x.dtype)
+        return np.asarray((np.trunc(k) if truncate else np.rint(k)) * grid, x.dtype)
     bits = int(np.ceil(-np.log2(bound.eps))) - (0 if truncate else 1)
     drop = 23 - bits
     raw = x.astype(np.float32).view(np.uint32)

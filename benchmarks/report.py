@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import math
 import platform
 from pathlib import Path
 from typing import Any
@@ -71,39 +70,3 @@ def markdown(tables: dict[str, dict[str, Any]]) -> str:
         failed = {n: r["failed"] for b in bounds for n, r in entry["bounds"][b].items() if "failed" in r}
         lines += ["", *(f"- no figure for {n}: {why}" for n, why in failed.items()), ""]
     return "\n".join(lines)
-
-
-def grid_markdown(grids: dict[str, dict[str, Any]]) -> str:
-    """One row per grid: the best peer, then ours with its gain; geometric means of the gains below."""
-    names = ("Baler built-in", "Baler built-in, stable=False")
-    bounds = list(dict.fromkeys(b for entry in grids.values() for b in entry["bounds"]))
-    lines = ["Best peer -> ours, stable -> ours, `stable=False` (gain over the best peer)", ""]
-    lines += ["| grid | " + " | ".join(bounds) + " |", "|---" * (len(bounds) + 1) + "|"]
-    gains: dict[tuple[str, str], list[float]] = {}
-    for grid, entry in grids.items():
-        cells = []
-        for bound in bounds:
-            methods = entry["bounds"].get(bound)
-            if not methods:
-                cells.append("")
-                continue
-            peer, best = best_peer(methods)
-            parts = [f"{peer} {best:.2f}"]
-            for name in names:
-                if name in methods:
-                    ratio = methods[name].get("ratio")
-                    parts.append(f"**{ratio:.2f}** (x{ratio / best:.2f})" if ratio else "no figure")
-                    if ratio:
-                        gains.setdefault((name, bound), []).append(ratio / best)
-            cells.append(" -> ".join(parts))
-        lines.append(f"| {grid} {'x'.join(map(str, entry['shape']))} {entry['dtype']} | " + " | ".join(cells) + " |")
-    for name in names:
-        cells = [_mean(gains.get((name, bound), [])) for bound in bounds]
-        lines.append(f"| *{name}: geometric mean* | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def _mean(gains: list[float]) -> str:
-    if not gains:
-        return ""
-    return f"x{math.exp(sum(map(math.log, gains)) / len(gains)):.3f} of {len(gains)}, worst x{min(gains):.2f}"
