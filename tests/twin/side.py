@@ -54,6 +54,10 @@ class Side:
         model[:] = p + (((65280 if bit else 256) - p) >> rate), min(n + 1, 14)
         return bit
 
+    def plain(self) -> int:
+        """A bit without a model."""
+        return self._decide(32768)
+
     def number(self, *name: Hashable) -> int:
         length = 0
         while length < 64 and self.bit(*name, "length", length):
@@ -62,7 +66,7 @@ class Side:
             return 0
         value = node = 1
         for i in range(length - 1):
-            bit = self.bit(*name, "high", length, node) if i < 2 else self._decide(32768)
+            bit = self.bit(*name, "high", length, node) if i < 2 else self.plain()
             node = 2 * node + bit
             value = 2 * value + bit
         return value
