@@ -47,7 +47,8 @@ def xz(x: Array) -> tuple[int, Array]:
 def pcodec12(x: Array) -> tuple[int, Array]:
     from pcodec import ChunkConfig, standalone  # type: ignore[import-untyped]
 
-    wide = x.astype(np.int16) if x.dtype == np.int8 else x
+    # pcodec takes no single bytes
+    wide = x.astype(np.int16 if x.dtype.kind == "i" else np.uint16) if x.dtype.itemsize == 1 else x
     stored = standalone.simple_compress(np.ascontiguousarray(wide).ravel(), ChunkConfig(compression_level=12))
     decoded = standalone.simple_decompress(stored)
     return len(stored), np.asarray(decoded).astype(x.dtype).reshape(x.shape)
