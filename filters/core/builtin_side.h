@@ -40,6 +40,7 @@ class SideWriter {
     void plain(uint64_t& value, int bits) {
         for (int b = bits; b-- > 0;) coder_.put(static_cast<uint32_t>(value >> b & 1) << 15, 1u << 15);
     }
+    void word(uint64_t& value) { coder_.put(static_cast<uint32_t>(value & 0xffff), 1); }  // 16 plain bits at once
     void number(Number& model, uint64_t& value) {
         int length = 0;
         while (length < 64 && value >> length) length++;
@@ -84,6 +85,11 @@ class SideReader {
             coder_.advance(0, one << 15, 1u << 15);
             value = value << 1 | one;
         }
+    }
+    void word(uint64_t& value) {
+        const uint32_t slot = coder_.slot(0);
+        coder_.advance(0, slot, 1);
+        value = slot;
     }
     void number(Number& model, uint64_t& value) {
         int length = 0;

@@ -51,8 +51,9 @@ struct Classes {
 };
 
 // k: one per cell, anything where `exceptions` has a run. Decides from the k of the cells that are no exceptions alone
-// (so that encoding decoded values again decides the same).
-Classes find_classes(const Extents& extents, const std::vector<int64_t>& k, const ColumnExceptions& exceptions);
+// (so that encoding decoded values again decides the same). With the lattice at hand more indices find units, and fewer are far.
+Classes find_classes(const Extents& extents, const std::vector<int64_t>& k, const ColumnExceptions& exceptions,
+                     const Lattice* lattice = nullptr);
 void write_classes(SideWriter& side, const Extents& extents, uint32_t itemsize, const Classes& classes);
 // Checks everything; the map has extents.cells() entries, which the caller has made sure is a size it can afford.
 Classes read_classes(SideReader& side, const Extents& extents, uint32_t itemsize);
@@ -63,7 +64,7 @@ struct Units {
     enum Kind : uint8_t {
         affine,      // k = base + stride * u
         dictionary,  // k = entries[u]
-        source,      // k = lattice.index(offset + quantum * u): data that was packed with its own step
+        source,      // k = lattice.index(offset + quantum * u), cast to dtype: data that was packed with its own step
         direct       // closed loop: the value itself is offset + quantum * u, before the cast; no k
     };
     Kind kind = affine;
@@ -71,6 +72,8 @@ struct Units {
     uint64_t stride = 1;
     std::vector<int64_t> entries;  // ascending
     double offset = 0, quantum = 0;
+    bool divides = false;          // source: offset + u / quantum (decimal fractions)
+    std::vector<std::pair<int64_t, int64_t>> fixes;  // source: what to add to the index of a u; ascending
 };
 
 constexpr int32_t kMostUnits = (1 << 30) - 1;  // |u| of coded cells never exceeds it
@@ -81,7 +84,8 @@ bool find_units(const Lattice& lattice, const std::vector<int64_t>& k, const Cla
                 std::vector<int32_t>& u);
 void write_units(SideWriter& side, const Units& units);
 Units read_units(SideReader& side, bool closed, size_t cells);
-// Back to k (kinds affine, dictionary, source); indices of coded cells that are outside the lattice are damage.
+// Back to k (kinds affine, dictionary, source), also of the cells of classes index and far; 0 where an item stands.
+// Indices outside the lattice are damage.
 void from_units(const Units& units, const Lattice& lattice, const Classes& classes, const std::vector<int32_t>& u,
                 std::vector<int64_t>& k);
 

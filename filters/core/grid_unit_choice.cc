@@ -1,0 +1,301 @@
+// Which units a chunk gets: what its own indices look like decides. docs/format.md, section 12.3. For the writer alone.
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "grid_units.h"
+
+namespace baler::grid {
+namespace {
+
+constexpr size_t kMostEntries = 65536;
+constexpr size_t kLeastCellsPerEntry = 16;
+
+bool is_coded(const Classes& c, size_t i) { return c.of.empty() || !c.of[i]; }
+
+// What all coded indices have in common.
+struct Survey {
+    size_t cells = 0;
+    int64_t low = INT64_MAX, high = INT64_MIN;
+    uint64_t stride = 0;                // greatest common divisor of all differences
+    std::vector<int64_t> distinct;      // ascending; some of them where there are too many
+    bool all_distinct = true;
+
+    uint64_t span() const { return static_cast<uint64_t>(high) - static_cast<uint64_t>(low); }
+
+    Survey(const std::vector<int64_t>& k, const Classes& c, bool with_distinct) {
+        int64_t first = 0;
+        for (size_t i = 0; i < k.size(); i++) {
+            if (!is_coded(c, i)) continue;
+            if (!cells++) first = k[i];
+            low = std::min(low, k[i]);
+            high = std::max(high, k[i]);
+            if (stride == 1 || k[i] == first) continue;
+            uint64_t a = k[i] > first ? static_cast<uint64_t>(k[i]) - static_cast<uint64_t>(first)
+                                      : static_cast<uint64_t>(first) - static_cast<uint64_t>(k[i]);
+            if (stride && a % stride == 0) continue;
+            uint64_t b = stride;
+            while (b) std::swap(a %= b, b);
+            stride = a;
+        }
+        if (!stride) stride = 1;
+        if (!cells || !with_distinct) return;
+        if (span() < uint64_t(1) << 22) {
+            std::vector<uint8_t> there(static_cast<size_t>(span()) + 1);
+            for (size_t i = 0; i < k.size(); i++)
+                if (is_coded(c, i)) there[static_cast<size_t>(k[i] - low)] = 1;
+            for (size_t i = 0; i < there.size(); i++) {
+                if (!there[i]) continue;
+                distinct.push_back(low + static_cast<int64_t>(i));
+                if (distinct.size() > kMostEntries) break;
+            }
+            all_distinct = distinct.size() <= kMostEntries;
+        } else {
+            constexpr size_t kSlots = 4 * kMostEntries;
+            std::vector<int64_t> slot(kSlots);
+            std::vector<uint8_t> used(kSlots);
+            int64_t last = low;
+            distinct.push_back(low);
+            for (size_t i = 0; i < k.size(); i++) {
+                if (!is_coded(c, i) || k[i] == last || k[i] == low) continue;
+                last = k[i];
+                size_t s = static_cast<size_t>(static_cast<uint64_t>(last) * 0x9e3779b97f4a7c15 >> 46);
+                while (used[s] && slot[s] != last) s = (s + 1) % kSlots;
+                if (used[s]) continue;
+                if (distinct.size() == kMostEntries) {
+                    all_distinct = false;
+                    break;
+                }
+                used[s] = 1;
+                slot[s] = last;
+                distinct.push_back(last);
+            }
+            std::sort(distinct.begin(), distinct.end());
+        }
+    }
+    bool dictionary_possible() const { return all_distinct && distinct.size() * kLeastCellsPerEntry <= cells; }
+    bool affine_possible() const { return span() / stride <= static_cast<uint64_t>(2) * kMostUnits; }
+};
+
+// Bits that the differences of neighbours take, as numbers of a smooth distribution: their lengths by entropy, the rest plain.
+class Roughness {
+  public:
+    void add(int64_t d) {
+        const uint64_t a = d < 0 ? ~static_cast<uint64_t>(d) + 1 : static_cast<uint64_t>(d);
+        const int length = a ? 64 - __builtin_clzll(a) : 0;
+        count_[static_cast<size_t>(length)]++;
+        n_++;
+        rest_ += length;  // the sign and all bits below the first
+    }
+    double bits() const {
+        double sum = rest_;
+        for (double c : count_)
+            if (c > 0) sum += c * std::log2(n_ / c);
+        return n_ > 0 ? sum / n_ : 0;
+    }
+
+  private:
+    std::array<double, 65> count_{};
+    double n_ = 0, rest_ = 0;
+};
+
+uint64_t scrambled(uint64_t x) {
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+    return x ^ x >> 27;
+}
+
+// Bits a cell of units given by unit(k), on some stretches of cells.
+template <class F>
+double roughness(const std::vector<int64_t>& k, const Classes& c, F&& unit) {
+    constexpr size_t kStretch = 64, kStretches = 512;
+    Roughness first, second;
+    const size_t n = k.size(), stretches = std::min(kStretches, (n + kStretch - 1) / kStretch);
+    for (size_t s = 0; s < stretches; s++) {
+        const size_t room = n > kStretch ? n - kStretch : 0;
+        const size_t begin = stretches < kStretches ? s * kStretch : static_cast<size_t>(scrambled(s + 1) % (room + 1));
+        int64_t a = 0, b = 0;  // the two before
+        size_t known = 0;
+        for (size_t i = begin; i < std::min(n, begin + kStretch); i++) {
+            if (!is_coded(c, i)) continue;
+            const int64_t u = unit(k[i]);
+            if (known >= 1) first.add(u - a);
+            if (known >= 2) second.add(u - 2 * a + b);
+            b = a;
+            a = u;
+            known++;
+        }
+    }
+    return std::min(first.bits(), second.bits());
+}
+
+// Ranks of indices among the distinct ones.
+class Ranks {
+  public:
+    explicit Ranks(const std::vector<int64_t>& distinct) : distinct_(distinct), low_(distinct.front()) {
+        const uint64_t span = static_cast<uint64_t>(distinct.back()) - static_cast<uint64_t>(low_);
+        if (span >= uint64_t(1) << 22) return;
+        rank_.resize(static_cast<size_t>(span) + 1);
+        for (size_t i = 0; i < distinct.size(); i++) rank_[static_cast<size_t>(distinct[i] - low_)] = static_cast<int32_t>(i);
+    }
+    size_t operator()(int64_t k) {
+        if (!rank_.empty()) return static_cast<size_t>(rank_[static_cast<size_t>(k - low_)]);
+        if (distinct_[last_] != k)
+            last_ = static_cast<size_t>(std::lower_bound(distinct_.begin(), distinct_.end(), k) - distinct_.begin());
+        return last_;
+    }
+
+  private:
+    const std::vector<int64_t>& distinct_;
+    int64_t low_;
+    std::vector<int32_t> rank_;
+    size_t last_ = 0;
+};
+
+// u of some distinct indices, with the fixes they need; false: they are not multiples of one quantum after all.
+bool to_source(const Lattice& lattice, const std::vector<int64_t>& distinct, Units& units, std::vector<int32_t>& u) {
+    u.resize(distinct.size());
+    int64_t last = INT64_MIN;
+    for (size_t i = 0; i < distinct.size(); i++) {
+        const int64_t x = source_unit(units, lattice.value(distinct[i]));
+        if (x <= last) return false;
+        u[i] = static_cast<int32_t>(last = x);
+    }
+    std::vector<int64_t> back(u.size());
+    source_indices(units, lattice, u.data(), u.size(), back.data());
+    for (size_t i = 0; i < u.size(); i++)
+        if (back[i] != distinct[i]) units.fixes.emplace_back(u[i], distinct[i] - back[i]);
+    return units.fixes.size() <= distinct.size() / 4;
+}
+
+// Every cell on its own, where there are too many distinct indices: then no fixes.
+bool to_source(const Lattice& lattice, const std::vector<int64_t>& k, const Classes& c, const Units& units,
+               std::vector<int32_t>& u) {
+    constexpr size_t kSome = 256;
+    std::vector<int64_t> back(kSome);
+    u.assign(k.size(), 0);
+    for (size_t begin = 0; begin < k.size(); begin += kSome) {
+        const size_t end = std::min(k.size(), begin + kSome);
+        for (size_t i = begin; i < end; i++) {
+            if (!is_coded(c, i)) continue;
+            const int64_t x = source_unit(units, lattice.value(k[i]));
+            if (x == INT64_MIN) return false;
+            u[i] = static_cast<int32_t>(x);
+        }
+        source_indices(units, lattice, u.data() + begin, end - begin, back.data());
+        for (size_t i = begin; i < end; i++)
+            if (is_coded(c, i) && back[i - begin] != k[i]) return false;
+    }
+    return true;
+}
+
+Units affine_units(const Survey& s) {
+    Units units;
+    units.stride = s.stride;
+    const auto stride = static_cast<__int128>(s.stride);
+    // multiples of the stride count from 0 if that is not too far away
+    const __int128 rest = ((s.low % stride) + stride) % stride;
+    units.base = static_cast<int64_t>(rest);
+    if ((s.low - rest) / stride < -kMostUnits || (s.high - rest) / stride > kMostUnits)
+        units.base = static_cast<int64_t>(s.low + static_cast<__int128>(s.span() / s.stride / 2) * stride);
+    return units;
+}
+
+int64_t affine_unit(const Units& units, int64_t k) {
+    return static_cast<int64_t>((static_cast<__int128>(k) - units.base) / static_cast<__int128>(units.stride));
+}
+
+struct Choice {
+    bool possible = false;
+    Units units;
+    std::vector<int32_t> u;  // by rank of the distinct indices; empty: by affine_unit(), or by cell
+    bool by_cell = false;
+};
+
+// Bits a cell that the list of entries or fixes takes.
+double list_bits(size_t n, double span, size_t cells) {
+    if (n == 0) return 0;
+    return static_cast<double>(n) * (std::log2(1 + span / static_cast<double>(n)) + 2.5) / static_cast<double>(cells);
+}
+
+Choice choose(const Lattice* lattice, const std::vector<int64_t>& k, const Classes& c) {
+    Choice best;
+    Survey s(k, c, true);
+    if (s.cells == 0) {
+        best.possible = true;
+        return best;
+    }
+    double least = INFINITY;
+    const double slots = static_cast<double>(s.span() / s.stride) + 1, distinct = static_cast<double>(s.distinct.size());
+    if (s.affine_possible()) {
+        best.possible = true;
+        best.units = affine_units(s);
+        if (s.all_distinct && distinct >= 0.95 * slots) return best;
+        size_t next = 0;  // neighbours that are both there
+        for (size_t i = 1; i < s.distinct.size(); i++)
+            next += static_cast<uint64_t>(s.distinct[i]) - static_cast<uint64_t>(s.distinct[i - 1]) == s.stride;
+        if (static_cast<double>(next) > 0.9 * distinct) return best;
+        least = 0.98 * roughness(k, c, [&](int64_t x) { return affine_unit(best.units, x); });
+    }
+    Ranks ranks(s.distinct);
+    if (lattice) {
+        Choice source;
+        if (find_source(*lattice, s.distinct, source.units)) {
+            double bits = INFINITY;
+            if (s.all_distinct && to_source(*lattice, s.distinct, source.units, source.u)) {
+                bits = roughness(k, c, [&](int64_t x) { return int64_t(source.u[ranks(x)]); }) +
+                       list_bits(source.units.fixes.size(), distinct, s.cells);
+            } else if (!s.all_distinct && to_source(*lattice, k, c, source.units, source.u)) {
+                source.by_cell = true;
+                bits = roughness(k, c, [&](int64_t x) { return source_unit(source.units, lattice->value(x)); });
+            }
+            if (bits < least) {
+                least = bits;
+                source.possible = true;
+                best = std::move(source);
+            }
+        }
+    }
+    if (s.dictionary_possible()) {
+        const double bits = roughness(k, c, [&](int64_t x) { return static_cast<int64_t>(ranks(x)); }) +
+                            list_bits(s.distinct.size(), slots, s.cells);
+        if (bits < least) {
+            best = Choice();
+            best.possible = true;
+            best.units.kind = Units::dictionary;
+            best.units.entries = s.distinct;
+            for (size_t i = 0; i < s.distinct.size(); i++) best.u.push_back(static_cast<int32_t>(i));
+        }
+    }
+    return best;
+}
+
+}  // namespace
+
+bool units_possible(const Lattice* lattice, const std::vector<int64_t>& k, const Classes& c) {
+    const Survey s(k, c, false);
+    return s.cells == 0 || s.affine_possible() || choose(lattice, k, c).possible;
+}
+
+bool find_units(const Lattice& lattice, const std::vector<int64_t>& k, const Classes& classes, Units& units,
+                std::vector<int32_t>& u) {
+    Choice best = choose(&lattice, k, classes);
+    if (!best.possible) return false;
+    units = best.units;
+    if (best.by_cell) {
+        u = std::move(best.u);
+        return true;
+    }
+    u.assign(k.size(), 0);
+    if (units.kind == Units::affine) {
+        for (size_t i = 0; i < k.size(); i++)
+            if (is_coded(classes, i)) u[i] = static_cast<int32_t>(affine_unit(units, k[i]));
+        return true;
+    }
+    const Survey s(k, classes, true);
+    Ranks ranks(s.distinct);
+    for (size_t i = 0; i < k.size(); i++)
+        if (is_coded(classes, i)) u[i] = best.u[ranks(k[i])];
+    return true;
+}
+
+}  // namespace baler::grid

@@ -1,0 +1,186 @@
+// Lattice indices as small integers: the bytes, and the way back. docs/format.md, section 12.3.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <memory>
+
+#include "grid_units.h"
+#include "scalar.h"
+
+namespace baler::grid {
+
+using builtin::Number;
+
+namespace {
+
+struct UnitModels {
+    Number kind, base, stride, entries, entry, gap, form, fixes, at, step;
+};
+
+template <class Side>
+void code_double(Side& side, double& value) {
+    uint64_t bits = 0, read = 0;
+    std::memcpy(&bits, &value, 8);
+    for (int shift = 48; shift >= 0; shift -= 16) {
+        uint64_t word = bits >> shift & 0xffff;
+        side.word(word);
+        read = read << 16 | word;
+    }
+    std::memcpy(&value, &read, 8);
+}
+
+template <class Side>
+void code_units(Side& side, Units& units, bool closed, size_t cells) {
+    const auto damaged = [](const char* what) { fail(BALER_ERR_CORRUPT, "grid: %s", what); };
+    auto m = std::make_unique<UnitModels>();
+    if (closed) units.kind = Units::direct;
+    else builtin::field(side, m->kind, units.kind, Units::source);
+    if (units.kind == Units::affine) {
+        builtin::signed_field(side, m->base, units.base);
+        uint64_t more = units.stride - 1;
+        builtin::field(side, m->stride, more, UINT64_MAX - 1);
+        units.stride = more + 1;
+        return;
+    }
+    if (units.kind == Units::dictionary) {
+        size_t more = units.entries.size() - 1;
+        if (Side::reading && cells == 0) damaged("a dictionary for no cells");
+        builtin::field(side, m->entries, more, cells - 1);
+        if (Side::reading) units.entries.clear();
+        int64_t last = 0;
+        for (size_t i = 0; i <= more; i++) {
+            int64_t entry = Side::reading ? 0 : units.entries[i];
+            if (i == 0) {
+                builtin::signed_field(side, m->entry, entry);
+            } else {
+                uint64_t gap = static_cast<uint64_t>(entry) - static_cast<uint64_t>(last) - 1;
+                builtin::field(side, m->gap, gap, static_cast<uint64_t>(INT64_MAX) - static_cast<uint64_t>(last) - 1);
+                if (Side::reading && last == INT64_MAX) damaged("a dictionary beyond all integers");
+                entry = static_cast<int64_t>(static_cast<uint64_t>(last) + 1 + gap);
+            }
+            if (Side::reading) units.entries.push_back(entry);
+            last = entry;
+        }
+        return;
+    }
+    if (units.kind == Units::source) {
+        uint8_t form = units.divides;
+        builtin::field(side, m->form, form, 1);
+        units.divides = form != 0;
+    }
+    code_double(side, units.offset);
+    code_double(side, units.quantum);
+    if (!std::isfinite(units.offset) || !std::isfinite(units.quantum) || !(units.quantum > 0))
+        damaged("units without a size");
+    if (units.kind == Units::direct) return;
+    size_t fixes = units.fixes.size();
+    builtin::field(side, m->fixes, fixes, cells);
+    if (Side::reading) units.fixes.clear();
+    int64_t last = -int64_t(kMostUnits) - 1;
+    for (size_t i = 0; i < fixes; i++) {
+        std::pair<int64_t, int64_t> fix = Side::reading ? std::pair<int64_t, int64_t>() : units.fixes[i];
+        uint64_t gap = static_cast<uint64_t>(fix.first - last - 1);
+        builtin::field(side, m->at, gap, static_cast<uint64_t>(2 * int64_t(kMostUnits)));
+        fix.first = last + 1 + static_cast<int64_t>(gap);
+        if (Side::reading && fix.first > kMostUnits) damaged("a fix of a unit that does not exist");
+        builtin::signed_field(side, m->step, fix.second);
+        if (Side::reading) units.fixes.push_back(fix);
+        last = fix.first;
+    }
+}
+
+double cast(const Lattice& lattice, double x) {
+    const DType d = lattice.dtype();
+    return with_dtype(d.kind, d.size, [&](auto zero) {
+        using T = decltype(zero);
+        if constexpr (is_float<T>) return to_double(nearest_value<T>(x));
+        else return x;
+    });
+}
+
+}  // namespace
+
+void write_units(SideWriter& side, const Units& units) {
+    Units same = units;
+    code_units(side, same, units.kind == Units::direct, std::max(units.entries.size(), units.fixes.size()));
+}
+
+Units read_units(SideReader& side, bool closed, size_t cells) {
+    Units units;
+    code_units(side, units, closed, cells);
+    return units;
+}
+
+int64_t source_unit(const Units& units, double value) {
+    const double u = (value - units.offset) * (units.divides ? units.quantum : 1 / units.quantum);
+    if (!(std::fabs(u) <= kMostUnits)) return INT64_MIN;
+    return static_cast<int64_t>(std::nearbyint(u));
+}
+
+void source_indices(const Units& units, const Lattice& lattice, const int32_t* u, size_t n, int64_t* k) {
+    double x[256];
+    for (size_t at = 0; at < n; at += 256) {
+        const size_t some = std::min<size_t>(256, n - at);
+        for (size_t i = 0; i < some; i++) {
+            const double v = u[at + i];
+            x[i] = units.offset + (units.divides ? v / units.quantum : v * units.quantum);
+            if (!std::isfinite(x[i])) fail(BALER_ERR_CORRUPT, "grid: a value that is not finite");
+            x[i] = cast(lattice, x[i]);
+        }
+        lattice.indices(x, some, k + at);
+    }
+}
+
+void from_units(const Units& units, const Lattice& lattice, const Classes& classes, const std::vector<int32_t>& u,
+                std::vector<int64_t>& k) {
+    const auto outside = [] { fail(BALER_ERR_CORRUPT, "grid: an index outside the lattice"); };
+    const size_t n = u.size();
+    const int64_t lowest = lattice.lowest(), highest = lattice.highest();
+    const auto place = [&](size_t i, int64_t x) {
+        if (x < lowest || x > highest) outside();
+        k[i] = x;
+    };
+    k.assign(n, 0);
+    const bool all = classes.of.empty();
+    const auto coded = [&](size_t i) { return all || !classes.of[i]; };
+    if (units.kind == Units::affine) {
+        // base + stride * u can leave 64 bits only in a damaged stream
+        const auto base = static_cast<__int128>(units.base);
+        for (size_t i = 0; i < n; i++) {
+            if (!coded(i)) continue;
+            const __int128 x = base + static_cast<__int128>(units.stride) * u[i];
+            if (x < lowest || x > highest) outside();
+            k[i] = static_cast<int64_t>(x);
+        }
+    } else if (units.kind == Units::dictionary) {
+        for (size_t i = 0; i < n; i++) {
+            if (!coded(i)) continue;
+            if (u[i] < 0 || static_cast<size_t>(u[i]) >= units.entries.size())
+                fail(BALER_ERR_CORRUPT, "grid: a unit that the dictionary has not");
+            place(i, units.entries[static_cast<size_t>(u[i])]);
+        }
+    } else if (units.kind == Units::source) {
+        source_indices(units, lattice, u.data(), n, k.data());
+        for (size_t i = 0; i < n; i++) {
+            if (!coded(i)) continue;
+            if (!units.fixes.empty()) {
+                const auto at = std::lower_bound(units.fixes.begin(), units.fixes.end(), std::make_pair(int64_t(u[i]), INT64_MIN));
+                int64_t x = k[i];
+                if (at != units.fixes.end() && at->first == u[i] && __builtin_add_overflow(x, at->second, &x)) outside();
+                k[i] = x;
+            }
+            place(i, k[i]);
+        }
+    }
+    if (all) return;
+    size_t next = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!classes.of[i]) continue;
+        const CellClass& c = classes.list[classes.of[i] - 1u];
+        if (c.type == CellClass::index) place(i, c.k);
+        else if (c.type == CellClass::far) place(i, classes.far[next++]);
+        else k[i] = 0;
+    }
+}
+
+}  // namespace baler::grid
