@@ -31,12 +31,16 @@ class Baler(Resolved, h5py.filters.FilterRefBase):  # type: ignore[misc]
         A trained model, or what `baler_codec.load` takes: a file, an id, a name. Without one the built-in model codes.
     bound : str, ErrorBound, mapping or sequence, optional
         ``"abs=1e-3"``, ``"pw_rel=1e-3"``, ``"range=1e-4"``, ``"exact"`` or ``"latent"``; one per column as a list, or
-        (with a model that names its columns) as a dict. Default: the model's own bounds, or ``exact`` without a model.
+        (with a model that names its columns, or with `dtype`) as a dict. Default: the model's own bounds, or ``exact``
+        without a model.
     stable : bool
         False permits smaller chunks for data that are written once; values stay inside the bound, but may move when
         a part of a chunk is written again.
     data : array_like, optional
         What ``range`` bounds refer to.
+    dtype : dtype, optional
+        The structured dtype whose fields `bound` names. Without it (and without `data`) one bound may be given, which
+        is for all fields of floats; integers and everything else stay exact.
 
     Notes
     -----
@@ -59,8 +63,9 @@ class Baler(Resolved, h5py.filters.FilterRefBase):  # type: ignore[misc]
         bound: BoundSpec | None = None,
         stable: bool = True,
         data: npt.ArrayLike | None = None,
+        dtype: npt.DTypeLike | None = None,
     ) -> None:
-        self._take(settings.resolve(model, bound, stable, data))
+        self._take(settings.resolve(model, bound, stable, data, dtype))
 
     def _take(self, resolved: Settings) -> None:
         self._settings = resolved
@@ -104,6 +109,11 @@ def to_words(given: Settings) -> tuple[int, ...]:
     elif given.bound is not None:
         kind, value = _BOUNDS.index(given.bound.kind), given.bound.value
     return 0, flags, kind, *struct.unpack("<2I", struct.pack("<d", value)), *struct.unpack("<8I", digest)
+
+
+def knows_fields(words: Sequence[int]) -> bool:
+    """Say whether the filter wrote the fields of a dataset's records behind its shape (section 10)."""
+    return len(words) > 17 and len(words) > 20 + int(words[16])
 
 
 def from_words(words: Sequence[int]) -> Settings:

@@ -18,8 +18,8 @@ import numpy as np
 from .. import native
 from ..bound import is_numeric
 from ..settings import Settings
-from ._embedding import embed, filter_settings
-from ._filter import FILTER_ID
+from ._embedding import embed, filter_settings, filter_words
+from ._filter import FILTER_ID, from_words, knows_fields
 
 _TARGET_BYTES = 1 << 20  # of a table's chunk: what HDF5 keeps in its chunk cache by default
 _MAX_COLUMNS = 1024
@@ -71,9 +71,12 @@ def _creating(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _table_chunks(shape: Any, dtype: Any, data: Any, maxshape: Any) -> Any:
-    # h5py's guess cuts tables between columns, where a model of all columns cannot be used
+    # h5py's guess cuts tables between columns, where a model of all columns cannot be used; of records it gives few
     if shape is None and data is not None:
         shape = np.shape(data)
+    record = np.dtype(dtype if dtype is not None else getattr(data, "dtype", "f4"))
+    if record.names is not None and isinstance(shape, tuple) and len(shape) == 1 and shape[0] and maxshape is None:
+        return (min(max(_TARGET_BYTES // record.itemsize, 1), shape[0]),)
     if not isinstance(shape, tuple | list) or len(shape) != 2 or not 1 <= shape[1] <= _MAX_COLUMNS:
         return True
     item = np.dtype(dtype if dtype is not None else getattr(data, "dtype", "f4")).itemsize
@@ -87,10 +90,12 @@ def _table_chunks(shape: Any, dtype: Any, data: Any, maxshape: Any) -> Any:
 
 
 def _finish(dataset: Any) -> None:
-    settings = filter_settings(dataset)
-    if settings is None:
+    words = filter_words(dataset)
+    if words is None:
         return
-    if not is_numeric(dataset.dtype):
+    settings = from_words(words)
+    records = settings.model is not None and settings.model.record is not None
+    if not (is_numeric(dataset.dtype) or records or knows_fields(words)):
         settings = Settings()  # the filter keeps what is not numbers bit for bit, whatever was asked for
     if settings.model is not None:
         embed(dataset, settings.model)

@@ -124,6 +124,42 @@ void baler_model_shape(const baler_model* m, uint32_t* columns, uint32_t* latent
 
 uint32_t baler_model_record(const baler_model* m) { return m && m->model->record ? m->model->record->itemsize : 0; }
 
+int baler_model_of_fields(const baler_field* fields, size_t n, uint32_t itemsize, baler_model** out) {
+    return guarded([&] {
+        want(out != nullptr, "out");
+        *out = nullptr;
+        want(fields != nullptr, "fields");
+        baler::Record record;
+        record.itemsize = itemsize;
+        uint64_t end = 0;
+        if (n < 1 || n > baler::kMaxFields || itemsize < 1 || itemsize > 65535)
+            baler::fail(BALER_ERR_ARGUMENT, "%zu fields in records of %u bytes: both have limits", n, itemsize);
+        for (size_t i = 0; i < n; i++) {
+            const baler_field& f = fields[i];
+            const uint64_t stop = f.offset + uint64_t(f.itemsize) * f.elements;
+            if (f.offset < end || f.itemsize < 1 || f.itemsize > itemsize || f.elements < 1 || stop > itemsize)
+                baler::fail(BALER_ERR_ARGUMENT, "field %zu does not fit: fields go by their places inside the record", i);
+            end = stop;
+            baler_array one{};
+            one.kind = f.kind;
+            one.itemsize = f.itemsize;
+            one.big_endian = f.big_endian;
+            baler::check_array(one, "field", BALER_ERR_ARGUMENT);
+            baler::Field field;
+            field.offset = f.offset;
+            field.dtype = {f.kind, f.itemsize};
+            if (f.kind == 'V') field.dtype.size = f.itemsize * f.elements;
+            field.big_endian = f.big_endian;
+            if (f.kind != 'V') field.elements = f.elements;
+            if (field.elements > 1) field.extents = {f.elements};
+            field.bound = {f.bound_kind, f.bound_kind == BALER_BOUND_EXACT ? 0 : f.bound};
+            record.fields.push_back(field);
+        }
+        const std::vector<uint8_t> file = baler::record_model(record);
+        *out = open_model(file.data(), file.size());
+    });
+}
+
 int baler_model_fields(const baler_model* m, baler_field* fields, size_t capacity, size_t* n) {
     return guarded([&] {
         want(m != nullptr, "model");

@@ -115,6 +115,33 @@ Lattice Model::lattice(DType dtype, size_t column) const {
     return Lattice(dtype, bound, table->variables[column].unit, table->variables[column].noise);
 }
 
+std::vector<uint8_t> record_model(const Record& record) {
+    ByteWriter bounds, fields, file;
+    bool same = true;
+    for (const Field& f : record.fields)
+        same &= f.bound.kind == record.fields[0].bound.kind && f.bound.value == record.fields[0].bound.value;
+    const size_t n = same ? 1 : record.fields.size();
+    bounds.u32(static_cast<uint32_t>(n));
+    for (size_t i = 0; i < n; i++) {
+        bounds.u8(static_cast<uint8_t>(record.fields[i].bound.kind));
+        bounds.f64(record.fields[i].bound.value);
+    }
+    fields.u16(static_cast<uint16_t>(record.itemsize));
+    write_fields(record, false, fields);
+    file.raw(kMagic, 8);
+    file.u32(kVersion);
+    file.u32(3);
+    const auto add = [&](const char* tag, const std::vector<uint8_t>& content) {
+        file.raw(tag, 4);
+        file.u64(content.size());
+        file.raw(content.data(), content.size());
+    };
+    add("META", {'{', '}'});
+    add("BNDS", bounds.bytes);
+    add("RECD", fields.bytes);
+    return std::move(file.bytes);
+}
+
 std::shared_ptr<const Model> parse_model(const uint8_t* bytes, size_t size) {
     if (size > kMaxModel) fail(BALER_ERR_CORRUPT, "model file of %zu bytes is larger than a model can be", size);
     ByteReader in(bytes, size, "model file");

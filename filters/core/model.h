@@ -27,6 +27,8 @@ struct Model {
     Lattice lattice(DType dtype, size_t column) const;
 };
 
+// The file of a model for records, without names.
+std::vector<uint8_t> record_model(const Record& record);
 // Throws Failure (BALER_ERR_CORRUPT, _VERSION, _MODEL_INVALID).
 std::shared_ptr<const Model> parse_model(const uint8_t* bytes, size_t size);
 

@@ -21,7 +21,8 @@ constexpr unsigned kReadOnly = 0x0;         // H5F_ACC_RDONLY
 constexpr unsigned kReadWrite = 0x1;        // H5F_ACC_RDWR
 constexpr unsigned kSwmrWrite = 0x20;       // H5F_ACC_SWMR_WRITE
 constexpr int kVirtual = 3;                 // H5D_VIRTUAL
-constexpr int kClassInteger = 0, kClassFloat = 1, kClassString = 3, kClassVlen = 9;
+constexpr int kClassInteger = 0, kClassFloat = 1, kClassString = 3, kClassCompound = 6, kClassEnum = 8,
+              kClassVlen = 9, kClassArray = 10;
 constexpr int kOrderLittle = 0, kOrderBig = 1;
 constexpr Id kDefault = 0;                  // H5P_DEFAULT, H5S_ALL, H5E_DEFAULT
 
@@ -71,6 +72,13 @@ struct FilterClass {  // H5Z_class2_t
     X(size_t, H5Tget_ebias, (Id))                                                                                      \
     X(int, H5Tget_norm, (Id))                                                                                          \
     X(Err, H5Tget_fields, (Id, size_t*, size_t*, size_t*, size_t*, size_t*))                                           \
+    X(int, H5Tget_nmembers, (Id))                                                                                      \
+    X(char*, H5Tget_member_name, (Id, unsigned))                                                                       \
+    X(size_t, H5Tget_member_offset, (Id, unsigned))                                                                    \
+    X(Id, H5Tget_member_type, (Id, unsigned))                                                                          \
+    X(Id, H5Tget_super, (Id))                                                                                          \
+    X(int, H5Tget_array_ndims, (Id))                                                                                   \
+    X(int, H5Tget_array_dims2, (Id, Size*))                                                                            \
     X(Err, H5Tis_variable_str, (Id))                                                                                   \
     X(Err, H5Tclose, (Id))                                                                                             \
     X(Id, H5Pcreate, (Id))                                                                                             \

@@ -5,46 +5,22 @@
 #include "embed.h"
 #include "failure.h"
 #include "lookup.h"
+#include "number_type.h"
 #include "params.h"
 
 namespace baler::h5 {
 
 namespace {
 
-// A bare number type whose bits are exactly those of a C type; anything else is bytes to us.
-bool is_plain_integer(const Host& host, Id type, size_t size, char* kind) {
-    int sign = host.H5Tget_sign(type);
-    if ((size != 1 && size != 2 && size != 4 && size != 8) || sign < 0 || sign > 1) return false;
-    if (host.H5Tget_precision(type) != 8 * size || host.H5Tget_offset(type) != 0) return false;
-    *kind = sign ? 'i' : 'u';
-    return true;
-}
-
-bool is_ieee_float(const Host& host, Id type, size_t size) {
-    if (size != 2 && size != 4 && size != 8) return false;
-    size_t sign, exponent, exponent_bits, mantissa, mantissa_bits;
-    if (host.H5Tget_precision(type) != 8 * size || host.H5Tget_offset(type) != 0 || host.H5Tget_norm(type) != 0 ||
-        host.H5Tget_fields(type, &sign, &exponent, &exponent_bits, &mantissa, &mantissa_bits) < 0) {
-        return false;
-    }
-    size_t bits = size == 2 ? 10 : size == 4 ? 23 : 52;
-    return mantissa == 0 && mantissa_bits == bits && exponent == bits && sign == 8 * size - 1 &&
-           exponent_bits == sign - bits && host.H5Tget_ebias(type) == (size_t(1) << (exponent_bits - 1)) - 1;
-}
-
 void describe_type(const Host& host, Id type, Params& p) {
-    int type_class = host.H5Tget_class(type);
     size_t size = host.H5Tget_size(type);
-    int order = host.H5Tget_order(type);
     p.kind = 'V';
     p.big_endian = false;
     p.itemsize = static_cast<uint32_t>(size);
-    char kind = 'V';
-    bool number = (type_class == kClassInteger && is_plain_integer(host, type, size, &kind)) ||
-                  (type_class == kClassFloat && is_ieee_float(host, type, size));
-    if (number && (order == kOrderLittle || order == kOrderBig)) {
-        p.kind = type_class == kClassFloat ? 'f' : kind;
-        p.big_endian = order == kOrderBig && size > 1;
+    baler_field number{};
+    if (describe_number(host, type, number)) {
+        p.kind = number.kind;
+        p.big_endian = number.big_endian;
     } else if (size == 0 || size > 65535) {
         p.kind = 0;
         p.itemsize = 1;
@@ -90,6 +66,9 @@ const char* filter_name(int id) {
 }
 
 void check_columns(const Params& p, const baler_model* model) {
+    if (uint32_t bytes = baler_model_record(model)) {
+        fail(BALER_ERR_ARGUMENT, "the model is for records of %u bytes, but the dataset holds plain numbers", bytes);
+    }
     uint32_t columns = 0, latents = 0;
     baler_model_shape(model, &columns, &latents);
     if (!columns) return;
@@ -101,6 +80,35 @@ void check_columns(const Params& p, const baler_model* model) {
              "the model is for tables of %u columns, but the chunks are (%s): they must be (rows, %u), with all "
              "columns in every chunk",
              columns, chunk.c_str(), columns);
+    }
+}
+
+// A bound must never be applied to bytes that are other numbers than the model believes.
+void check_record(const Host& host, Id type, const Params& p, const baler_model* model) {
+    uint32_t bytes = baler_model_record(model);
+    if (bytes != p.itemsize) {
+        fail(BALER_ERR_ARGUMENT, "the model is for records of %u bytes, but the dataset's items have %u", bytes,
+             p.itemsize);
+    }
+    size_t n = 0;
+    baler_model_fields(model, nullptr, 0, &n);
+    std::vector<baler_field> fields(n);
+    baler_model_fields(model, fields.data(), n, &n);
+    const std::vector<RecordNumber> there = record_numbers(host, type);
+    for (const baler_field& f : fields) {
+        if (f.bound_kind == BALER_BOUND_EXACT) continue;
+        bool same = false;
+        for (const RecordNumber& r : there) {
+            const baler_field& g = r.field;
+            same |= !r.exact && f.offset == g.offset && f.kind == g.kind && f.itemsize == g.itemsize &&
+                    f.elements == g.elements && f.big_endian == g.big_endian;
+        }
+        if (!same) {
+            fail(BALER_ERR_ARGUMENT,
+                 "the model has a field of %u numbers of type %c%u at byte %u, with a bound, where the dataset's type "
+                 "has something else",
+                 f.elements, f.kind, f.itemsize, f.offset);
+        }
     }
 }
 
@@ -127,6 +135,8 @@ void localise(const Host& host, Id dcpl, Id type) {
     describe_type(host, type, p);
     bool numbers = p.kind == 'f' || p.kind == 'i' || p.kind == 'u';
     describe_chunk(host, dcpl, p);
+    p.fields.clear();
+    if (p.kind == 'V' && !p.has_model) p.fields = record_numbers(host, type);
     int before = filter_before(host, dcpl);
     if (before >= 0) {
         if (numbers && p.lossy()) {
@@ -137,12 +147,14 @@ void localise(const Host& host, Id dcpl, Id type) {
         }
         forget_shape(p);
     }
-    if (p.has_model && numbers && before < 0) {
+    if (p.has_model && (numbers || p.kind == 'V')) {
         std::string why;
         const baler_model* model = find_model(host, p.model, old_address, old_length, true, why);
         if (!model) throw missing(p.model, why);
-        check_columns(p, model);
-        embed_model(host, p.model, model, &p.model_address, &p.model_length);
+        const bool records = p.kind == 'V' && baler_model_record(model);
+        if (numbers) check_columns(p, model);
+        if (records) check_record(host, type, p, model);
+        if (numbers || records) embed_model(host, p.model, model, &p.model_address, &p.model_length);
     }
     n = write_params(p, words);
     if (host.H5Pmodify_filter(dcpl, BALER_FILTER_ID, flags, n, words) < 0) {

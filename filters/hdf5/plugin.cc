@@ -52,6 +52,15 @@ class Buffer {
     void* data_;
 };
 
+// A model that only this call knows.
+struct OwnModel {
+    OwnModel() = default;
+    ~OwnModel() { baler_model_release(model); }
+    OwnModel(const OwnModel&) = delete;
+    OwnModel& operator=(const OwnModel&) = delete;
+    baler_model* model = nullptr;
+};
+
 [[noreturn]] void fail_as_core(int code) { fail(code, "%s", std::string(baler_last_error()).c_str()); }
 
 size_t decode(const Host& host, const Params& p, size_t nbytes, size_t* buf_size, void** buf) {
@@ -98,15 +107,20 @@ size_t encode(const Host& host, const Params& p, size_t nbytes, size_t* buf_size
     baler_array array = p.array(nbytes);
     baler_settings settings{};
     settings.stable = p.stable;
+    OwnModel record;
     if (array.kind != 'V') {
         settings.bound_kind = p.bound_kind;
         settings.bound = p.bound;
-        if (p.has_model) {
-            std::string why;
-            settings.model = find_model(host, p.model, p.model_address, p.model_length, false, why);
-            // A failing filter would lose the data, or crash HDF5 when the file is closed.
-            if (!settings.model) report(host, "chunks are stored exactly: " + missing(p.model, why).text);
-        }
+    } else if (!p.fields.empty() && array.itemsize == p.itemsize) {
+        const std::vector<baler_field> fields = p.bounded_fields();
+        if (baler_model_of_fields(fields.data(), fields.size(), array.itemsize, &record.model) == BALER_OK)
+            settings.model = record.model;
+    }
+    if (p.has_model && p.kind != 0) {
+        std::string why;
+        settings.model = find_model(host, p.model, p.model_address, p.model_length, false, why);
+        // A failing filter would lose the data, or crash HDF5 when the file is closed.
+        if (!settings.model) report(host, "chunks are stored exactly: " + missing(p.model, why).text);
     }
     baler_array bytes = Params{}.array(nbytes);
     size_t capacity = std::max(baler_encode_bound(&array), baler_encode_bound(&bytes));

@@ -123,6 +123,9 @@ BALER_API int baler_encode(const baler_array* array, const void* data, const bal
 BALER_API int baler_frame_info(const void* frame, size_t size, int verify, baler_frame* out);
 /* Fields of a frame of mode BALER_MODE_FIELDS (0 in other modes), the first `capacity` of them into `fields`. */
 BALER_API int baler_frame_fields(const void* frame, size_t size, baler_field* fields, size_t capacity, size_t* n);
+/* Make a model for records of `itemsize` bytes: numbers by their places, without overlap, each with its bound. Bytes
+ * that are in no field are kept as they are. On success *out must be released. */
+BALER_API int baler_model_of_fields(const baler_field* fields, size_t n, uint32_t itemsize, baler_model** out);
 /* Fields of a model of records, likewise, with its bounds. */
 BALER_API int baler_model_fields(const baler_model* model, baler_field* fields, size_t capacity, size_t* n);
 /* Decode into exactly out_size bytes; model may be NULL when the frame needs none. */

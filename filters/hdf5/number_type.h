@@ -1,0 +1,23 @@
+// HDF5 datatypes as the numbers that the codec knows: a dataset's own type, and those inside a compound.
+#pragma once
+
+#include <vector>
+
+#include "baler.h"
+#include "host.h"
+
+namespace baler::h5 {
+
+// A bare number type whose bits are exactly those of a C type; anything else is bytes to us. Sets kind, big_endian,
+// itemsize.
+bool describe_number(const Host& host, Id type, baler_field& field);
+
+struct RecordNumber {
+    baler_field field;
+    bool exact;  // an enumeration's members, or the parts of a complex number: no error makes sense
+};
+
+// The numbers inside a compound type, by their places; structures in structures are flattened. Empty for other types.
+std::vector<RecordNumber> record_numbers(const Host& host, Id type);
+
+}  // namespace baler::h5
