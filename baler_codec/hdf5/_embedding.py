@@ -96,17 +96,11 @@ def read_model(where: Any, id: str | None = None) -> Model:
 
 def filter_settings(dataset: Any) -> Any:
     """Return the `Settings` a dataset was written with, None if our filter is not in its pipeline."""
-    words = filter_words(dataset)
-    return None if words is None else from_words(words)
-
-
-def filter_words(dataset: Any) -> tuple[int, ...] | None:
-    """Return the filter's parameters of a dataset, None if our filter is not in its pipeline."""
     plist = dataset.id.get_create_plist()
     for i in range(plist.get_nfilters()):
         code, _, words, _ = plist.get_filter(i)
         if code == FILTER_ID:
-            return tuple(words)
+            return from_words(words)
     return None
 
 

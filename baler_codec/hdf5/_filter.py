@@ -39,8 +39,8 @@ class Baler(Resolved, h5py.filters.FilterRefBase):  # type: ignore[misc]
     data : array_like, optional
         What ``range`` bounds refer to.
     dtype : dtype, optional
-        The structured dtype whose fields `bound` names. Without it (and without `data`) one bound may be given, which
-        is for all fields of floats; integers and everything else stay exact.
+        The structured dtype of a compound dataset, whose fields `bound` names; one bound is for all fields of floats.
+        What is not said to have a bound is exact, and so are compound datasets of which no dtype is given.
 
     Notes
     -----
@@ -109,11 +109,6 @@ def to_words(given: Settings) -> tuple[int, ...]:
     elif given.bound is not None:
         kind, value = _BOUNDS.index(given.bound.kind), given.bound.value
     return 0, flags, kind, *struct.unpack("<2I", struct.pack("<d", value)), *struct.unpack("<8I", digest)
-
-
-def knows_fields(words: Sequence[int]) -> bool:
-    """Say whether the filter wrote the fields of a dataset's records behind its shape (section 10)."""
-    return len(words) > 17 and len(words) > 20 + int(words[16])
 
 
 def from_words(words: Sequence[int]) -> Settings:

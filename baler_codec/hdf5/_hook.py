@@ -18,8 +18,8 @@ import numpy as np
 from .. import native
 from ..bound import is_numeric
 from ..settings import Settings
-from ._embedding import embed, filter_settings, filter_words
-from ._filter import FILTER_ID, from_words, knows_fields
+from ._embedding import embed, filter_settings
+from ._filter import FILTER_ID
 
 _TARGET_BYTES = 1 << 20  # of a table's chunk: what HDF5 keeps in its chunk cache by default
 _MAX_COLUMNS = 1024
@@ -90,12 +90,11 @@ def _table_chunks(shape: Any, dtype: Any, data: Any, maxshape: Any) -> Any:
 
 
 def _finish(dataset: Any) -> None:
-    words = filter_words(dataset)
-    if words is None:
+    settings = filter_settings(dataset)
+    if settings is None:
         return
-    settings = from_words(words)
     records = settings.model is not None and settings.model.record is not None
-    if not (is_numeric(dataset.dtype) or records or knows_fields(words)):
+    if not (is_numeric(dataset.dtype) or records):
         settings = Settings()  # the filter keeps what is not numbers bit for bit, whatever was asked for
     if settings.model is not None:
         embed(dataset, settings.model)

@@ -73,7 +73,6 @@ struct FilterClass {  // H5Z_class2_t
     X(int, H5Tget_norm, (Id))                                                                                          \
     X(Err, H5Tget_fields, (Id, size_t*, size_t*, size_t*, size_t*, size_t*))                                           \
     X(int, H5Tget_nmembers, (Id))                                                                                      \
-    X(char*, H5Tget_member_name, (Id, unsigned))                                                                       \
     X(size_t, H5Tget_member_offset, (Id, unsigned))                                                                    \
     X(Id, H5Tget_member_type, (Id, unsigned))                                                                          \
     X(Id, H5Tget_super, (Id))                                                                                          \

@@ -94,13 +94,12 @@ void check_record(const Host& host, Id type, const Params& p, const baler_model*
     baler_model_fields(model, nullptr, 0, &n);
     std::vector<baler_field> fields(n);
     baler_model_fields(model, fields.data(), n, &n);
-    const std::vector<RecordNumber> there = record_numbers(host, type);
+    const std::vector<baler_field> there = record_numbers(host, type);
     for (const baler_field& f : fields) {
         if (f.bound_kind == BALER_BOUND_EXACT) continue;
         bool same = false;
-        for (const RecordNumber& r : there) {
-            const baler_field& g = r.field;
-            same |= !r.exact && f.offset == g.offset && f.kind == g.kind && f.itemsize == g.itemsize &&
+        for (const baler_field& g : there) {
+            same |= f.offset == g.offset && f.kind == g.kind && f.itemsize == g.itemsize &&
                     f.elements == g.elements && f.big_endian == g.big_endian;
         }
         if (!same) {

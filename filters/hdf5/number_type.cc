@@ -1,8 +1,6 @@
 #include "number_type.h"
 
 #include <algorithm>
-#include <cstring>
-#include <string>
 
 namespace baler::h5 {
 
@@ -30,38 +28,25 @@ bool is_ieee_float(const Host& host, Id type, size_t size) {
            exponent_bits == sign - bits && host.H5Tget_ebias(type) == (size_t(1) << (exponent_bits - 1)) - 1;
 }
 
-std::string member_name(const Host& host, Id type, unsigned i) {
-    char* text = host.H5Tget_member_name(type, i);
-    std::string name = text ? text : "";
-    if (text) host.H5free_memory(text);
-    return name;
-}
-
-// h5py and others write complex numbers as a compound of two floats, r and i.
-bool is_complex(const Host& host, Id type) {
-    return host.H5Tget_nmembers(type) == 2 && member_name(host, type, 0) == "r" && member_name(host, type, 1) == "i";
-}
-
 struct Finder {
     const Host& host;
-    std::vector<RecordNumber> found{};
+    std::vector<baler_field> found{};
 
-    void number(Id type, size_t offset, uint64_t elements, bool exact) {
+    void number(Id type, size_t offset, uint64_t elements) {
         baler_field f{};
         if (host.H5Tget_class(type) == kClassEnum) {
             Handle base(host.H5Tget_super(type), host.H5Tclose);
             if (base < 0 || !describe_number(host, base, f)) return;
-            exact = true;
         } else if (!describe_number(host, type, f)) {
             return;
         }
         if (offset + elements * f.itemsize > 65535) return;
         f.offset = static_cast<uint32_t>(offset);
         f.elements = static_cast<uint32_t>(elements);
-        found.push_back({f, exact});
+        found.push_back(f);
     }
 
-    void array(Id type, size_t offset, bool exact) {
+    void array(Id type, size_t offset) {
         Size dims[BALER_MAX_NDIM] = {};
         Handle base(host.H5Tget_super(type), host.H5Tclose);
         int ndim = host.H5Tget_array_ndims(type);
@@ -71,12 +56,11 @@ struct Finder {
             if (dims[i] == 0 || dims[i] > 65535 / elements) return;
             elements *= dims[i];
         }
-        number(base, offset, elements, exact);
+        number(base, offset, elements);
     }
 
     void compound(Id type, size_t offset, int depth) {
         int n = host.H5Tget_nmembers(type);
-        bool exact = is_complex(host, type);
         for (int i = 0; i < n; i++) {
             auto at = static_cast<unsigned>(i);
             Handle member(host.H5Tget_member_type(type, at), host.H5Tclose);
@@ -84,8 +68,8 @@ struct Finder {
             size_t place = offset + host.H5Tget_member_offset(type, at);
             int type_class = host.H5Tget_class(member);
             if (type_class == kClassCompound && depth < kMaxDepth) compound(member, place, depth + 1);
-            else if (type_class == kClassArray) array(member, place, exact);
-            else number(member, place, 1, exact);
+            else if (type_class == kClassArray) array(member, place);
+            else number(member, place, 1);
         }
     }
 };
@@ -108,11 +92,11 @@ bool describe_number(const Host& host, Id type, baler_field& field) {
     return true;
 }
 
-std::vector<RecordNumber> record_numbers(const Host& host, Id type) {
+std::vector<baler_field> record_numbers(const Host& host, Id type) {
     Finder finder{host};
     if (host.H5Tget_class(type) == kClassCompound) finder.compound(type, 0, 0);
     std::sort(finder.found.begin(), finder.found.end(),
-              [](const RecordNumber& a, const RecordNumber& b) { return a.field.offset < b.field.offset; });
+              [](const baler_field& a, const baler_field& b) { return a.offset < b.offset; });
     return std::move(finder.found);
 }
 

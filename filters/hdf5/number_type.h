@@ -12,12 +12,8 @@ namespace baler::h5 {
 // itemsize.
 bool describe_number(const Host& host, Id type, baler_field& field);
 
-struct RecordNumber {
-    baler_field field;
-    bool exact;  // an enumeration's members, or the parts of a complex number: no error makes sense
-};
-
-// The numbers inside a compound type, by their places; structures in structures are flattened. Empty for other types.
-std::vector<RecordNumber> record_numbers(const Host& host, Id type);
+// The numbers inside a compound type, by their places, all exact; structures in structures are flattened. Empty for
+// other types.
+std::vector<baler_field> record_numbers(const Host& host, Id type);
 
 }  // namespace baler::h5

@@ -64,12 +64,12 @@ void check_bound(const Params& p) {
     }
 }
 
-constexpr unsigned kKindShift = 16, kSizeShift = 18, kBigEndianBit = 20, kElementsBit = 21, kExactBit = 22;
+constexpr unsigned kKindShift = 16, kSizeShift = 18, kBigEndianBit = 20, kElementsBit = 21;
 constexpr char kKinds[] = {'f', 'i', 'u'};
 
 // Fields of records: their number, then one word each, and one more for arrays.
-std::vector<RecordNumber> parse_fields(const unsigned* words, size_t n, uint32_t itemsize) {
-    std::vector<RecordNumber> fields;
+std::vector<baler_field> parse_fields(const unsigned* words, size_t n, uint32_t itemsize) {
+    std::vector<baler_field> fields;
     const size_t count = n ? words[0] : 0;
     size_t at = 1;
     uint64_t end = 0;
@@ -77,56 +77,43 @@ std::vector<RecordNumber> parse_fields(const unsigned* words, size_t n, uint32_t
         if (at >= n) return {};
         const unsigned word = words[at++];
         const unsigned kind = word >> kKindShift & 3;
-        if (kind > 2 || word >> (kExactBit + 1)) return {};
-        RecordNumber r{};
-        r.field.kind = kKinds[kind];
-        r.field.itemsize = 1u << (word >> kSizeShift & 3);
-        r.field.big_endian = word >> kBigEndianBit & 1;
-        r.field.offset = word & 0xffff;
-        r.field.elements = 1;
-        r.exact = word >> kExactBit & 1;
+        if (kind > 2 || word >> (kElementsBit + 1)) return {};
+        baler_field f{};
+        f.kind = kKinds[kind];
+        f.itemsize = 1u << (word >> kSizeShift & 3);
+        f.big_endian = word >> kBigEndianBit & 1;
+        f.offset = word & 0xffff;
+        f.elements = 1;
         if (word >> kElementsBit & 1) {
             if (at >= n) return {};
-            r.field.elements = words[at++];
+            f.elements = words[at++];
         }
-        const uint64_t stop = r.field.offset + uint64_t(r.field.itemsize) * r.field.elements;
-        if (r.field.offset < end || r.field.elements == 0 || stop > itemsize) return {};
+        const uint64_t stop = f.offset + uint64_t(f.itemsize) * f.elements;
+        if (f.offset < end || f.elements == 0 || stop > itemsize) return {};
         end = stop;
-        fields.push_back(r);
+        fields.push_back(f);
     }
     return fields;
 }
 
 // How many words there were room for: none when they are too many for all.
-size_t write_fields(const std::vector<RecordNumber>& fields, unsigned* words, size_t room) {
+size_t write_fields(const std::vector<baler_field>& fields, unsigned* words, size_t room) {
     size_t wanted = 1;
-    for (const RecordNumber& r : fields) wanted += r.field.elements > 1 ? 2 : 1;
+    for (const baler_field& f : fields) wanted += f.elements > 1 ? 2 : 1;
     if (fields.empty() || wanted > room) return 0;
     size_t at = 0;
     words[at++] = static_cast<unsigned>(fields.size());
-    for (const RecordNumber& r : fields) {
-        const baler_field& f = r.field;
+    for (const baler_field& f : fields) {
         const unsigned kind = f.kind == 'f' ? 0 : f.kind == 'i' ? 1 : 2;
         const unsigned size = f.itemsize == 8 ? 3 : f.itemsize == 4 ? 2 : f.itemsize == 2 ? 1 : 0;
         words[at++] = f.offset | kind << kKindShift | size << kSizeShift | unsigned(f.big_endian) << kBigEndianBit |
-                      unsigned(f.elements > 1) << kElementsBit | unsigned(r.exact) << kExactBit;
+                      unsigned(f.elements > 1) << kElementsBit;
         if (f.elements > 1) words[at++] = f.elements;
     }
     return at;
 }
 
 }  // namespace
-
-std::vector<baler_field> Params::bounded_fields() const {
-    std::vector<baler_field> all;
-    for (const RecordNumber& r : fields) {
-        all.push_back(r.field);
-        if (r.exact || r.field.kind != 'f' || bound_kind == BALER_BOUND_EXACT) continue;
-        all.back().bound_kind = bound_kind;
-        all.back().bound = bound;
-    }
-    return all;
-}
 
 Params parse_params(const unsigned* words, size_t n) {
     Params p;

@@ -32,7 +32,7 @@ struct Params {
     uint32_t dims[BALER_MAX_NDIM]{};
     uint64_t model_address = 0;  // in the file, 0: unknown
     uint64_t model_length = 0;
-    std::vector<RecordNumber> fields{};  // of records without a model; empty when they are not known
+    std::vector<baler_field> fields{};  // of records without a model; empty when they are not known
 
     bool lossy() const { return has_model || bound_kind != BALER_BOUND_EXACT; }
     // Bytes of a chunk, 0 when not known.
@@ -40,8 +40,6 @@ struct Params {
     // The chunk as the codec sees it: as set_local described it, or plain bytes. Throws Failure when it described
     // other chunks than these of nbytes.
     baler_array array(uint64_t nbytes) const;
-    // The fields with the bounds that are asked for: the one bound is for floats alone.
-    std::vector<baler_field> bounded_fields() const;
 };
 
 // Throws Failure when a word has no known meaning.

@@ -112,8 +112,7 @@ size_t encode(const Host& host, const Params& p, size_t nbytes, size_t* buf_size
         settings.bound_kind = p.bound_kind;
         settings.bound = p.bound;
     } else if (!p.fields.empty() && array.itemsize == p.itemsize) {
-        const std::vector<baler_field> fields = p.bounded_fields();
-        if (baler_model_of_fields(fields.data(), fields.size(), array.itemsize, &record.model) == BALER_OK)
+        if (baler_model_of_fields(p.fields.data(), p.fields.size(), array.itemsize, &record.model) == BALER_OK)
             settings.model = record.model;
     }
     if (p.has_model && p.kind != 0) {
