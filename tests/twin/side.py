@@ -58,6 +58,12 @@ class Side:
         """A bit without a model."""
         return self._decide(32768)
 
+    def word(self) -> int:
+        """16 bits without a model."""
+        word = self.rans.slot(0)
+        self.rans.advance(0, word, 1)
+        return word
+
     def number(self, *name: Hashable) -> int:
         length = 0
         while length < 64 and self.bit(*name, "length", length):
