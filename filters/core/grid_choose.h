@@ -1,0 +1,19 @@
+// Which scan and loop a grid is coded in: tried on a piece of it.
+#pragma once
+
+#include "grid_encoder.h"
+
+namespace baler::grid {
+
+// A grid to choose for: units on the fixed lattice and, where the bound may be used freely, of a closed loop.
+struct Subject {
+    Extents extents;
+    const uint8_t* of = nullptr;            // classes, or null
+    const std::vector<int32_t>* open = nullptr;
+    const std::vector<int32_t>* closed = nullptr;  // or null
+    int fineness = 0;
+};
+
+Choice choose(const Subject& subject);
+
+}  // namespace baler::grid

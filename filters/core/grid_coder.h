@@ -1,0 +1,30 @@
+// The built-in coder of grids (frame mode 5). docs/format.md, section 12.
+#pragma once
+
+#include "bytes.h"
+#include "exceptions.h"
+#include "lattice.h"
+
+namespace baler {
+
+struct GridChunk {
+    DType dtype;
+    std::vector<uint64_t> shape;  // memory order
+    const Lattice* lattice;       // of all values
+    const void* values;           // encoding: native byte order, memory order
+    double tolerance;             // encoding: the absolute bound inside which values may be moved freely; 0: stable
+};
+
+struct GridPayload {
+    std::vector<uint8_t> bytes;
+    bool closed = false;          // the frame is not stable
+    uint64_t n_exceptions = 0;
+};
+
+// k: indices in memory order, given away to save memory. false: this chunk is not for grids.
+bool grid_encode(const GridChunk& chunk, std::vector<int64_t>&& k, const ColumnExceptions& exceptions,
+                 GridPayload& out);
+// Writes the values in memory order, native byte order.
+void grid_decode(const GridChunk& chunk, bool stable, uint64_t n_exceptions, ByteReader& in, void* out);
+
+}  // namespace baler

@@ -1,0 +1,213 @@
+#include <algorithm>
+
+#include "grid_cells.h"
+#include "grid_coder.h"
+#include "scalar.h"
+
+namespace baler {
+namespace {
+
+using namespace grid;
+
+[[noreturn]] void damaged(const char* why) { fail(BALER_ERR_CORRUPT, "grid payload is damaged: %s", why); }
+
+// Small numbers are coded by table, what does not fit as an escape.
+class Decoder {
+  public:
+    Decoder(const Order& order, const Params& params, const Classes& classes, RansDecoder coder, BitReader bits)
+        : order_(order), params_(params), of_(classes.of.empty() ? nullptr : classes.of.data()), coder_(coder),
+          bits_(bits) {
+        cells_.u.resize(order.extents.cells());
+        cells_.r.resize(cells_.u.size());
+        if (any_fed_back(params)) cells_.s.resize(cells_.u.size());
+        const int32_t margin = params.closed ? 1 << params.fineness : 0;
+        low_ = params.low - margin;
+        high_ = params.high + margin;
+        for (size_t g = 0; g < order.groups.size(); g++) {
+            if (order.groups[g].cells) rules_.emplace_back(order, params, g);
+            else rules_.push_back(rules_.empty() ? Rules(order, params, 0) : rules_.back());  // never used
+        }
+        for (const ScaleMap& map : params.maps) {
+            tables_.emplace_back();
+            for (int c = 0; c < kContexts; c++)
+                tables_.back().push_back(symbol_tables(map.shape[c], ScaleIndex(map.J[c]).scale));
+        }
+    }
+
+    std::vector<int32_t> run() {
+        Walker walker(order_);
+        walker.walk([&](uint32_t g, size_t p, size_t step, size_t count, const ptrdiff_t* at) {
+            if (params_.closed) row<true>(g, p, step, count, at);
+            else row<false>(g, p, step, count, at);
+        });
+        coder_.finish();
+        bits_.finish();
+        return std::move(cells_.u);
+    }
+
+  private:
+    template <bool closed>
+    void row(uint32_t g, size_t p, size_t step, size_t count, const ptrdiff_t* at) {
+        const Rules& rules = rules_[g];
+        const uint32_t map = params_.map_of[g];
+        for (size_t i = 0; i < count; i++, p += step) {
+            int32_t* u = cells_.u.data() + p;
+            uint16_t* r = cells_.r.data() + p;
+            if (of_ && of_[p]) {
+                *u = rules.fill(u, at, last_, params_.low, params_.high);
+                *r = rules.fill_record(r, at);
+                continue;
+            }
+            int64_t f[kScaleTerms];
+            int32_t* s = cells_.s.empty() ? nullptr : cells_.s.data() + p;
+            const int64_t first = at ? rules.predict(u, at) : rules.alone(last_);
+            const int64_t P = at ? rules.corrected(first, s, at) : first;
+            if (at) rules.features(u, r, at, P, f);
+            else rules.features_alone(last_, P, f);
+            const int context = context_of(rules.expected(f));
+            const ScaleIndex index(rules.map->J[context]);
+            const int64_t rounded = (P + 128) >> 8;
+            const bool fine = closed || index.shift;
+            const int phase = fine ? kCentred : static_cast<int>((P >> 5) & 7);
+            int64_t n = symbol(tables_[map][static_cast<size_t>(context)][phase]);
+            if (index.shift) {
+                const uint64_t part = bits_.get(index.shift);
+                n = static_cast<int64_t>(static_cast<uint64_t>(n) << index.shift | part) - (int64_t(1) << (index.shift - 1));
+            }
+            if (magnitude(n) > int64_t(1) << 32) damaged("a number is too large");
+            int64_t v;
+            if (closed) v = rounded + static_cast<int64_t>(static_cast<uint64_t>(n) << rules.fine);
+            else v = n + (fine ? rounded : P >> 8);
+            if (v < low_ || v > high_) damaged("a value is out of range");
+            *u = last_ = static_cast<int32_t>(v);
+            if (s) *s = Rules::miss(v, first);
+            *r = closed ? rules.closed_record(v - rounded) : rules.open_record(*u, P);
+        }
+    }
+
+    int64_t symbol(const SymbolTable& table) {
+        const uint32_t s = table.find(coder_.slot(lane_));
+        coder_.advance(lane_, table.start[s], table.freq(s));
+        if (++lane_ == coder_.lanes()) lane_ = 0;
+        if (s != table.escape()) return static_cast<int64_t>(s) - table.reach;
+        const int n = static_cast<int>(bits_.get(7));
+        if (n > 33) damaged("an escape is too long");
+        const uint64_t z = n ? bits_.get(n) : 0;
+        return static_cast<int64_t>(z >> 1) ^ -static_cast<int64_t>(z & 1);
+    }
+
+    const Order& order_;
+    const Params& params_;
+    const uint8_t* of_;
+    RansDecoder coder_;
+    BitReader bits_;
+    Cells cells_;
+    int64_t low_, high_;
+    std::vector<Rules> rules_;
+    std::vector<std::vector<const SymbolTable*>> tables_;  // by map, by context
+    int lane_ = 0;
+    int32_t last_ = 0;
+};
+
+void put_item(void* out, size_t i, uint64_t bits, uint32_t itemsize) {
+    auto* p = static_cast<uint8_t*>(out) + i * itemsize;
+    switch (itemsize) {
+        case 1: *p = static_cast<uint8_t>(bits); break;
+        case 2: { const auto v = static_cast<uint16_t>(bits); std::memcpy(p, &v, 2); break; }
+        case 4: { const auto v = static_cast<uint32_t>(bits); std::memcpy(p, &v, 4); break; }
+        default: std::memcpy(p, &bits, 8);
+    }
+}
+
+// Cells of the classes, whose values do not come from u.
+uint64_t put_classes(const GridChunk& chunk, const Classes& classes, void* out) {
+    uint64_t exact = 0;
+    size_t literal = 0, far = 0;
+    for (size_t i = 0; i < classes.of.size(); i++) {
+        if (!classes.of[i]) continue;
+        const CellClass& c = classes.list[classes.of[i] - 1u];
+        if (c.type == CellClass::item || c.type == CellClass::literal) {
+            exact++;
+            put_item(out, i, c.type == CellClass::item ? c.bits : classes.literals[literal++], chunk.dtype.size);
+        } else {
+            const int64_t k = c.type == CellClass::index ? c.k : classes.far[far++];
+            chunk.lattice->restore(&k, 1, static_cast<uint8_t*>(out) + i * chunk.dtype.size, 1);
+        }
+    }
+    return exact;
+}
+
+}  // namespace
+
+void grid_decode(const GridChunk& chunk, bool stable, uint64_t n_exceptions, ByteReader& in, void* out) {
+    ByteReader side_bytes = in.sub(in.varint(), "grid payload");
+    const size_t n_side = side_bytes.left();
+    SideReader side(side_bytes.raw(n_side), n_side);
+    const Extents extents(chunk.shape);
+    const size_t n = extents.cells();
+    builtin::Number scans, finenesses, ranges;
+    builtin::Bit closed_bit, net_bit;
+    uint8_t scan = 0, closed = 0, net = 0;
+    int fineness = 0;
+    builtin::field(side, scans, scan, kScans - 1);
+    if (!Order::possible(static_cast<Scan>(scan), extents)) damaged("its scan is not for this shape");
+    side.bit(closed_bit, closed);
+    if (closed) builtin::field(side, finenesses, fineness, 10);
+    if (closed && fineness < 4) damaged("its steps are too coarse");
+    if ((closed != 0) == stable) damaged("its payload and its stable flag disagree");
+    Classes classes = read_classes(side, extents, chunk.dtype.size);
+    const Units units = read_units(side, closed != 0, n);
+    int64_t low = 0, high = 0;
+    builtin::signed_field(side, ranges, low);
+    builtin::signed_field(side, ranges, high);
+    if (low > high || low < -kMostUnits || high > kMostUnits) damaged("its range is impossible");
+    const auto coded = static_cast<size_t>(classes.of.empty() ? n : static_cast<size_t>(std::count(classes.of.begin(), classes.of.end(), 0)));
+
+    ByteReader symbols = in.sub(in.varint(), "grid payload's symbols");
+    size_t n_symbols = symbols.left();
+    const uint8_t* stream = symbols.raw(n_symbols);
+    ByteReader bits = in.sub(in.varint(), "grid payload's bits");
+    const size_t n_bits = bits.left();
+    std::vector<int32_t> u;
+    if (low < high && coded) {
+        side.bit(net_bit, net);
+        if (net) damaged("it wants a network that its model has not");
+        const Order order(static_cast<Scan>(scan), extents);
+        Params params(order);
+        params.closed = closed != 0;
+        params.fineness = fineness;
+        params.low = static_cast<int32_t>(low);
+        params.high = static_cast<int32_t>(high);
+        read_params(side, order, params);
+        side.finish();
+        const int lanes = lanes_for(n);
+        std::vector<uint8_t> idle;
+        if (n_symbols == 0) {
+            for (int l = 0; l < lanes; l++) idle.insert(idle.end(), {0, 0, 1, 0});
+            stream = idle.data();
+            n_symbols = idle.size();
+        }
+        u = Decoder(order, params, classes, RansDecoder(stream, n_symbols, lanes), BitReader(bits.raw(n_bits), n_bits)).run();
+    } else {
+        side.finish();
+        if (n_symbols || n_bits) damaged("symbols that nobody asked for");
+        u.assign(n, static_cast<int32_t>(low));
+    }
+
+    if (closed) {
+        with_dtype(chunk.dtype.kind, chunk.dtype.size, [&](auto zero) {
+            using T = decltype(zero);
+            T* x = static_cast<T*>(out);
+            for (size_t i = 0; i < n; i++) x[i] = nearest_value<T>(units.offset + units.quantum * u[i]);
+            return 0;
+        });
+    } else {
+        std::vector<int64_t> k;
+        from_units(units, *chunk.lattice, classes, u, k);
+        std::vector<int32_t>().swap(u);
+        chunk.lattice->restore(k.data(), n, out, 1);
+    }
+    if (put_classes(chunk, classes, out) != n_exceptions) damaged("the number of exceptions is not the header's");
+}
+
+}  // namespace baler

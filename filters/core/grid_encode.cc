@@ -1,0 +1,174 @@
+#include <algorithm>
+#include <cmath>
+
+#include "grid_choose.h"
+#include "grid_coder.h"
+#include "scalar.h"
+
+namespace baler {
+namespace {
+
+using namespace grid;
+
+constexpr int kFineness = 7, kLeastFineness = 4;
+
+// Units of a closed loop: steps of the bound divided by 2^fineness + 1, so that the nearest of them and half a step of
+// the loop stay inside the bound, and half a unit of the dtype's last place beside it.
+struct Loop {
+    Units units;
+    int fineness = 0;
+    std::vector<int32_t> u;
+};
+
+bool find_loop(const GridChunk& chunk, const Classes& classes, size_t n, Loop& loop) {
+    if (!(chunk.tolerance > 0)) return false;
+    const uint8_t* of = classes.of.empty() ? nullptr : classes.of.data();
+    return with_dtype(chunk.dtype.kind, chunk.dtype.size, [&](auto zero) {
+        using T = decltype(zero);
+        const T* x = static_cast<const T*>(chunk.values);
+        const auto number = [&](size_t i) {
+            if constexpr (is_float<T>) return to_double(x[i]);
+            else return static_cast<double>(x[i]);
+        };
+        double low = HUGE_VAL, high = -HUGE_VAL;
+        for (size_t i = 0; i < n; i++) {
+            if (of && of[i]) continue;
+            low = std::min(low, number(i));
+            high = std::max(high, number(i));
+        }
+        if (!(low < high)) return false;
+        const double largest = std::max(std::fabs(low), std::fabs(high));
+        double half = 0.5;  // what the cast may add
+        if constexpr (is_float<T>) {
+            int e = 0;
+            std::frexp(largest, &e);
+            half = std::ldexp(1.0, std::max(e - 1, Float<T>::emin) - Float<T>::p - 1);
+        }
+        const double inside = (chunk.tolerance - half) * (1 - 0x1p-20);
+        if (!(inside > chunk.tolerance * 0.75)) return false;
+        for (loop.fineness = kFineness; loop.fineness >= kLeastFineness; loop.fineness--) {
+            loop.units.quantum = 2 * inside / ((1 << loop.fineness) + 1);
+            if ((high - low) / loop.units.quantum < 0.9 * kMostUnits) break;
+        }
+        if (loop.fineness < kLeastFineness || !(loop.units.quantum > largest * 0x1p-48)) return false;
+        loop.units.kind = Units::direct;
+        loop.units.offset = low;
+        loop.u.resize(n);
+        for (size_t i = 0; i < n; i++)
+            loop.u[i] = of && of[i] ? 0 : static_cast<int32_t>(std::lrint((number(i) - low) / loop.units.quantum));
+        return true;
+    });
+}
+
+// Every value of a closed loop is looked at again, as the decoder will give it.
+bool keeps_bound(const GridChunk& chunk, const Classes& classes, const Units& units, const std::vector<int32_t>& u) {
+    return with_dtype(chunk.dtype.kind, chunk.dtype.size, [&](auto zero) {
+        using T = decltype(zero);
+        const T* x = static_cast<const T*>(chunk.values);
+        for (size_t i = 0; i < u.size(); i++) {
+            if (!classes.of.empty() && classes.of[i]) continue;
+            const T y = nearest_value<T>(units.offset + units.quantum * u[i]);
+            double off;
+            if constexpr (is_float<T>) off = to_double(y) - to_double(x[i]);
+            else off = x[i] > y ? static_cast<double>(static_cast<uint64_t>(x[i]) - static_cast<uint64_t>(y))
+                                : static_cast<double>(static_cast<uint64_t>(y) - static_cast<uint64_t>(x[i]));
+            if (!(std::fabs(off) <= chunk.tolerance)) return false;
+        }
+        return true;
+    });
+}
+
+uint64_t exact_cells(const Classes& classes) {
+    uint64_t n = 0;
+    for (uint8_t c : classes.of)
+        n += c && (classes.list[c - 1u].type == CellClass::item || classes.list[c - 1u].type == CellClass::literal);
+    return n;
+}
+
+void put_part(ByteWriter& out, const std::vector<uint8_t>& part) {
+    out.varint(part.size());
+    out.raw(part.data(), part.size());
+}
+
+}  // namespace
+
+bool grid_encode(const GridChunk& chunk, std::vector<int64_t>&& k, const ColumnExceptions& exceptions,
+                 GridPayload& out) {
+    const Extents extents(chunk.shape);
+    const size_t n = extents.cells();
+    Classes classes = find_classes(extents, k, exceptions);
+    Units units;
+    std::vector<int32_t> u;
+    if (!find_units(*chunk.lattice, k, classes, units, u)) return false;
+    std::vector<int64_t>().swap(k);
+    const uint8_t* of = classes.of.empty() ? nullptr : classes.of.data();
+
+    Loop loop;
+    const bool can_close = find_loop(chunk, classes, n, loop);
+    Subject subject;
+    subject.extents = extents;
+    subject.of = of;
+    subject.open = &u;
+    subject.closed = can_close ? &loop.u : nullptr;
+    subject.fineness = loop.fineness;
+    int32_t low = INT32_MAX, high = INT32_MIN;
+    size_t coded = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (of && of[i]) continue;
+        coded++;
+        low = std::min(low, u[i]);
+        high = std::max(high, u[i]);
+    }
+    const bool trivial = coded == 0 || low == high;
+    if (!coded) low = high = 0;
+
+    for (int attempt = 0; attempt < 2; attempt++) {
+        Choice choice;
+        if (!trivial) choice = choose(subject);
+        SideWriter side;
+        builtin::Number scans, finenesses, ranges;
+        builtin::Bit closed_bit, net_bit;
+        auto scan = static_cast<uint8_t>(choice.scan);
+        uint8_t closed = choice.closed, net = 0;
+        builtin::field(side, scans, scan, kScans - 1);
+        side.bit(closed_bit, closed);
+        if (closed) builtin::field(side, finenesses, choice.fineness, 10);
+        write_classes(side, extents, chunk.dtype.size, classes);
+        write_units(side, choice.closed ? loop.units : units);
+        std::vector<uint8_t> symbols, plain;
+        if (trivial) {
+            int64_t l = low, h = high;
+            builtin::signed_field(side, ranges, l);
+            builtin::signed_field(side, ranges, h);
+        } else {
+            Encoder encoder(extents, choice.closed ? std::move(loop.u) : std::move(u), of, choice);
+            encoder.fit();
+            encoder.release_truth();
+            if (choice.closed && !keeps_bound(chunk, classes, loop.units, encoder.u())) {
+                subject.closed = nullptr;  // not seen; the fixed lattice never fails
+                continue;
+            }
+            int64_t l = encoder.params().low, h = encoder.params().high;
+            builtin::signed_field(side, ranges, l);
+            builtin::signed_field(side, ranges, h);
+            side.bit(net_bit, net);
+            write_params(side, encoder.order(), encoder.params());
+            RansEncoder coder(lanes_for(n));
+            BitWriter bits;
+            encoder.code(coder, bits);
+            coder.finish(symbols);
+            plain = bits.finish();
+        }
+        ByteWriter w;
+        put_part(w, side.finish());
+        put_part(w, symbols);
+        put_part(w, plain);
+        out.bytes = std::move(w.bytes);
+        out.closed = choice.closed;
+        out.n_exceptions = exact_cells(classes);
+        return true;
+    }
+    return false;
+}
+
+}  // namespace baler

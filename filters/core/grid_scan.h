@@ -1,0 +1,110 @@
+// The order of a grid's cells: groups with their taps, passes over the cells. docs/format.md, section 12.1.
+#pragma once
+
+#include "grid.h"
+
+namespace baler::grid {
+
+enum class Scan : uint8_t { raster, parity, slices, axes };
+constexpr int kScans = 4;
+constexpr int kMaxTaps = 40;
+constexpr size_t kOwnMap = 20000;  // groups of at least so many cells have a map of their own
+
+using Offset = std::array<int32_t, 4>;
+
+struct Tap {
+    Offset at;
+    int32_t weight;  // default, in 65536ths
+};
+
+struct Group {
+    std::vector<Tap> taps;
+    uint64_t cells = 0;  // in all blocks
+    // other[i * 16 + mask]: the tap that tap i becomes when the axes in mask (bit d: axis d) are negated; -1: none
+    std::vector<int8_t> other;
+};
+
+struct Pass {
+    uint32_t group;
+    std::array<size_t, 4> start, stride;
+};
+
+// How a grid is gone through. A raster has one pass, whose group is raster_group() of the cell.
+struct Order {
+    Scan scan;
+    Extents extents;
+    std::vector<Group> groups;
+    std::vector<Pass> passes;
+
+    Order(Scan scan, const Extents& extents);
+    static bool possible(Scan scan, const Extents& extents);
+    static uint32_t raster_group(size_t v, size_t t) {
+        return static_cast<uint32_t>(3 * (v < 1 ? v : 1) + (t < 2 ? t : 2));
+    }
+};
+
+// Calls row(group, first cell, step, count, offsets) for every run of cells along axis 3 whose taps lie at the same
+// distances, in coding order; cells are positions in the block of `block` cells at `origin`. offsets: one per tap, in
+// cells; null when no tap of the group is inside.
+class Walker {
+  public:
+    explicit Walker(const Order& order);
+
+    template <class Row>
+    void walk(Row&& row) {
+        const auto& n = order_.extents.n;
+        for (size_t block = 0; block < order_.extents.blocks; block++) {
+            const size_t origin = block * order_.extents.block();
+            for (const Pass& pass : order_.passes)
+                for (size_t v = pass.start[0]; v < n[0]; v += pass.stride[0])
+                    for (size_t t = pass.start[1]; t < n[1]; t += pass.stride[1]) {
+                        const uint32_t g = order_.scan == Scan::raster ? Order::raster_group(v, t) : pass.group;
+                        for (size_t y = pass.start[2]; y < n[2]; y += pass.stride[2])
+                            line(g, pass, origin, {v, t, y, 0}, row);
+                    }
+        }
+    }
+
+  private:
+    struct Reach {
+        std::array<ptrdiff_t, 4> low{}, high{};  // furthest parts of a group's taps
+    };
+
+    template <class Row>
+    void line(uint32_t g, const Pass& pass, size_t origin, std::array<size_t, 4> at, Row&& row) {
+        const auto& n = order_.extents.n;
+        const size_t first = pass.start[3], step = pass.stride[3];
+        if (first >= n[3]) return;
+        const size_t count = (n[3] - 1 - first) / step + 1;
+        const size_t base = origin + at[0] * strides_[0] + at[1] * strides_[1] + at[2] * strides_[2] + first;
+        const Reach& reach = reach_[g];
+        // cells first ... of which the taps stay inside along this axis
+        size_t left = 0, right = count;
+        const auto low = static_cast<size_t>(-reach.low[3]), high = static_cast<size_t>(reach.high[3]);
+        if (first < low) left = (low - first + step - 1) / step;
+        if (left > count) left = count;
+        if (high) right = n[3] > high + first ? (n[3] - 1 - high - first) / step + 1 : 0;
+        if (right > count) right = count;
+        if (right < left) right = left;
+        const auto edge = [&](size_t i) {
+            at[3] = first + i * step;
+            row(g, base + i * step, step, size_t(1), resolve(g, at));
+        };
+        for (size_t i = 0; i < left; i++) edge(i);
+        if (right > left) {
+            at[3] = first + left * step;
+            row(g, base + left * step, step, right - left, resolve(g, at));
+        }
+        for (size_t i = right; i < count; i++) edge(i);
+    }
+
+    const ptrdiff_t* resolve(uint32_t group, const std::array<size_t, 4>& at);
+
+    const Order& order_;
+    std::array<size_t, 4> strides_{};
+    std::vector<Reach> reach_;
+    std::vector<std::vector<ptrdiff_t>> inner_;  // distances when every tap is inside
+    ptrdiff_t resolved_[kMaxTaps];
+};
+
+}  // namespace baler::grid
