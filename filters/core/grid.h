@@ -51,9 +51,8 @@ struct Classes {
 };
 
 // k: one per cell, anything where `exceptions` has a run. Decides from the k of the cells that are no exceptions alone
-// (so that encoding decoded values again decides the same). With the lattice at hand more indices find units, and fewer are far.
-Classes find_classes(const Extents& extents, const std::vector<int64_t>& k, const ColumnExceptions& exceptions,
-                     const Lattice* lattice = nullptr);
+// (so that encoding decoded values again decides the same).
+Classes find_classes(const Extents& extents, const std::vector<int64_t>& k, const ColumnExceptions& exceptions);
 void write_classes(SideWriter& side, const Extents& extents, uint32_t itemsize, const Classes& classes);
 // Checks everything; the map has extents.cells() entries, which the caller has made sure is a size it can afford.
 Classes read_classes(SideReader& side, const Extents& extents, uint32_t itemsize);

@@ -61,6 +61,8 @@ struct Reach {
             case 4: context = {w, 2 * w, y, y + 1, y - 1, t, t - 1, t - y, v, v - 1, v - y, v - t}; break;
             default: context = {w, 2 * w, y, y + 1, y - 1, t, t - 1, v, v - 1, v - t, b, b - 1};
         }
+        for (size_t& d : context)
+            if (d == 0 || d > SIZE_MAX / 2) d = SIZE_MAX;  // y - 2, y - 3 of short rows: nowhere
         kinds = {w};
         for (size_t d : {row, slice, volume, block})
             if (d) kinds.push_back(d);
@@ -246,11 +248,15 @@ void code_classes(Side& side, const Extents& extents, uint32_t itemsize, Classes
     if (Side::reading) {
         code_map(side, reach, c.of, classes, 0, 0);
     } else {
-        size_t runs = 0;
-        for (size_t i = 0; i < cells; i++) runs += c.of[i] && (i == 0 || c.of[i] != c.of[i - 1]);
-        const size_t axis = best_axis(reach, c.of);
+        size_t runs = 0, masked = 0;
+        for (size_t i = 0; i < cells; i++) {
+            runs += c.of[i] && (i == 0 || c.of[i] != c.of[i - 1]);
+            masked += c.of[i] != 0;
+        }
         uint8_t sparse = runs <= 8;
-        if (!sparse) {
+        const size_t axis = sparse ? 0 : best_axis(reach, c.of);
+        // many long runs are the shapes of something, and neighbours know better
+        if (!sparse && (runs < 256 || 4 * runs > masked || reach.kinds.size() == 1)) {
             SideCost by_runs, by_pieces;
             code_map(by_runs, reach, c.of, classes, 1, 0);
             code_map(by_pieces, reach, c.of, classes, 0, axis);

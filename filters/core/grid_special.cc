@@ -14,6 +14,7 @@ constexpr size_t kMostSpecial = 32;
 constexpr size_t kLargestCluster = 3;  // fill values that lie side by side (254, 255)
 constexpr double kGap = 1.0 / 8;       // of the others' spread: what is farther away than this lies apart
 constexpr double kLeastGap = 8;
+constexpr uint64_t kFew = 64;          // for one value near a fill value there are so many cells of the fill value
 
 // a - b, also where int64 would overflow
 double distance(int64_t a, int64_t b) { return static_cast<double>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b)); }
@@ -148,56 +149,75 @@ void mark_apart(std::vector<Value>& values, uint64_t frequent) {
     }
 }
 
-// Counts of the marked values in all cells, and between which other values they lie.
+// The lowest and the highest value, where hardly any others come near: the fill value of data that use their whole dtype.
+void mark_ends(std::vector<Value>& values, uint64_t frequent) {
+    for (bool any = true; any;) {
+        any = false;
+        const double gap = std::max(kLeastGap, bulk(values) * kGap);
+        for (const bool top : {false, true}) {
+            size_t end = SIZE_MAX;
+            uint64_t near = 0;
+            for (size_t n = 0; n < values.size(); n++) {
+                const size_t i = top ? values.size() - 1 - n : n;
+                if (values[i].special) continue;
+                if (end == SIZE_MAX) end = i;
+                else if (top ? distance(values[end].k, values[i].k) < gap : distance(values[i].k, values[end].k) < gap)
+                    near += values[i].count;
+                else break;
+            }
+            if (end == SIZE_MAX || values[end].count < frequent || near * kFew > values[end].count) continue;
+            values[end].special = any = true;
+        }
+    }
+}
+
+// Counts of the marked values in all cells, and how many others come near each.
 struct Census {
     std::vector<int64_t> special;
-    std::vector<uint64_t> count;
-    std::vector<int64_t> low, high;  // of the others below special[0], between it and special[1] …, above the last
-    std::vector<uint64_t> others;
+    std::vector<uint64_t> count, near;
+    double gap;
 
-    Census(const std::vector<int64_t>& k, const std::vector<uint8_t>& of, std::vector<int64_t> ascending)
-        : special(std::move(ascending)), count(special.size()), low(special.size() + 1, INT64_MAX),
-          high(special.size() + 1, INT64_MIN), others(special.size() + 1) {
-        size_t g = 0;
+    Census(const std::vector<int64_t>& k, const std::vector<uint8_t>& of, std::vector<int64_t> ascending, double apart)
+        : special(std::move(ascending)), count(special.size()), near(special.size()), gap(apart) {
+        const size_t n = special.size();
+        const auto width = static_cast<uint64_t>(std::min(gap, 0x1p62));
+        size_t g = 0;  // special values below the cell's
+        uint64_t clear_from = 1, clear = 0;  // indices clear_from … clear_from + clear - 1 are near none
+        bool any_clear = false;
         for (size_t i = 0; i < k.size(); i++) {
             if (!of.empty() && of[i]) continue;
             const int64_t x = k[i];
-            if ((g > 0 && x <= special[g - 1]) || (g < special.size() && x >= special[g])) {
-                g = static_cast<size_t>(std::lower_bound(special.begin(), special.end(), x) - special.begin());
-                if (g < special.size() && special[g] == x) {
-                    count[g]++;
-                    continue;
-                }
+            if (any_clear && static_cast<uint64_t>(x) - clear_from < clear) continue;
+            g = static_cast<size_t>(std::lower_bound(special.begin(), special.end(), x) - special.begin());
+            if (g < n && special[g] == x) {
+                count[g]++;
+                continue;
             }
-            low[g] = std::min(low[g], x);
-            high[g] = std::max(high[g], x);
-            others[g]++;
+            bool close = false;
+            if (g > 0 && distance(x, special[g - 1]) < gap) {
+                near[g - 1]++;
+                close = true;
+            }
+            if (g < n && distance(special[g], x) < gap) {
+                near[g]++;
+                close = true;
+            }
+            if (close) continue;
+            clear_from = g > 0 ? static_cast<uint64_t>(special[g - 1]) + width + 1 : static_cast<uint64_t>(INT64_MIN);
+            const uint64_t end = g < n ? static_cast<uint64_t>(special[g]) - width : static_cast<uint64_t>(INT64_MAX);
+            any_clear = static_cast<int64_t>(clear_from) <= x && x < static_cast<int64_t>(end);
+            clear = end - clear_from;
         }
     }
+    bool stands(size_t j, uint64_t least) const { return count[j] >= least && near[j] * kFew <= count[j]; }
     // Special value j is one of the others after all.
     void take_back(size_t j) {
+        if (j > 0 && distance(special[j], special[j - 1]) < gap) near[j - 1] += count[j];
+        if (j + 1 < special.size() && distance(special[j + 1], special[j]) < gap) near[j + 1] += count[j];
         const auto at = static_cast<ptrdiff_t>(j);
-        low[j] = std::min({low[j], low[j + 1], special[j]});
-        high[j] = std::max({high[j], high[j + 1], special[j]});
-        others[j] += others[j + 1] + count[j];
-        low.erase(low.begin() + at + 1);
-        high.erase(high.begin() + at + 1);
-        others.erase(others.begin() + at + 1);
         special.erase(special.begin() + at);
         count.erase(count.begin() + at);
-    }
-    bool apart(size_t j, double gap) const {
-        for (size_t g = j + 1; g-- > 0;)
-            if (others[g]) {
-                if (distance(special[j], high[g]) < gap) return false;
-                break;
-            }
-        for (size_t g = j + 1; g < others.size(); g++)
-            if (others[g]) {
-                if (distance(low[g], special[j]) < gap) return false;
-                break;
-            }
-        return true;
+        near.erase(near.begin() + at);
     }
 };
 
@@ -230,7 +250,9 @@ void find_special(Classes& c, const std::vector<int64_t>& k) {
     std::vector<Value> values = sample(k, c.of, &seen);
     if (values.size() < 2) return;
     const uint64_t least = std::max<uint64_t>(8, k.size() / 2000);
-    mark_apart(values, k.size() <= kSample ? least : std::max<uint64_t>(3, least * kSample / k.size() / 2));
+    const uint64_t frequent = k.size() <= kSample ? least : std::max<uint64_t>(3, least * kSample / k.size() / 2);
+    mark_apart(values, frequent);
+    mark_ends(values, frequent);
     std::vector<int64_t> special;
     size_t others = 0;
     for (const Value& v : values) {
@@ -239,23 +261,21 @@ void find_special(Classes& c, const std::vector<int64_t>& k) {
     }
     // a handful of values all over the place is no data with fill values
     if (special.empty() || special.size() > kMostSpecial || others < 2 * special.size() + 2) return;
-    Census census(k, c.of, special);
-    for (bool all = false; !all;) {
-        const double gap = std::max(kLeastGap, bulk(values) * kGap);
-        all = true;
-        for (size_t j = 0; j < census.special.size() && all; j++) {
-            if (census.count[j] >= least && census.apart(j, gap)) continue;
-            for (Value& v : values) v.special &= v.k != census.special[j];
+    Census census(k, c.of, special, std::max(kLeastGap, bulk(values) * kGap));
+    for (size_t j = 0; j < census.special.size();) {
+        if (census.stands(j, least)) {
+            j++;
+        } else {
             census.take_back(j);
-            all = false;
+            j = 0;
         }
     }
     add_class(c, k, census.special);
 }
 
 // Cells so far from most others that their units do not fit: each is stored, or has a class if its index is frequent.
-void find_far(Classes& c, const std::vector<int64_t>& k, const Lattice* lattice) {
-    if (units_possible(lattice, k, c)) return;
+void find_far(Classes& c, const std::vector<int64_t>& k) {
+    if (affine_possible(k, c)) return;
     size_t seen = 0;
     const std::vector<Value> values = sample(k, c.of, &seen);
     // the stretch that holds most of the sample
@@ -270,6 +290,7 @@ void find_far(Classes& c, const std::vector<int64_t>& k, const Lattice* lattice)
         low = values[i].k;
         high = values[j].k;
     }
+    if (best < seen - seen / 8) return;  // no grid
     // room on both sides for what the sample did not see
     const auto spare = static_cast<int64_t>((kReach - distance(high, low)) / 2 + kReach / 4);
     low = low < INT64_MIN + spare ? INT64_MIN : low - spare;
@@ -292,7 +313,7 @@ void find_far(Classes& c, const std::vector<int64_t>& k, const Lattice* lattice)
         with_class += o.first;
         special.push_back(o.second);
     }
-    if (outside.size() - with_class > k.size() / 8) return;  // no grid
+    if (outside.size() - with_class > k.size() / 8) return;
     std::sort(special.begin(), special.end());
     add_class(c, k, special);
     if (outside.size() == with_class) return;
@@ -309,12 +330,11 @@ void find_far(Classes& c, const std::vector<int64_t>& k, const Lattice* lattice)
 
 }  // namespace
 
-Classes find_classes(const Extents& extents, const std::vector<int64_t>& k, const ColumnExceptions& exceptions,
-                     const Lattice* lattice) {
+Classes find_classes(const Extents& extents, const std::vector<int64_t>& k, const ColumnExceptions& exceptions) {
     Classes c;
     add_exceptions(c, extents.cells(), exceptions);
     find_special(c, k);
-    find_far(c, k, lattice);
+    find_far(c, k);
     return c;
 }
 

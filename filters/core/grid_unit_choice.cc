@@ -20,6 +20,7 @@ struct Survey {
     uint64_t stride = 0;                // greatest common divisor of all differences
     std::vector<int64_t> distinct;      // ascending; some of them where there are too many
     bool all_distinct = true;
+    std::vector<uint64_t> there;        // a bit for each of low … high, if they are not too many
 
     uint64_t span() const { return static_cast<uint64_t>(high) - static_cast<uint64_t>(low); }
 
@@ -30,7 +31,7 @@ struct Survey {
             if (!cells++) first = k[i];
             low = std::min(low, k[i]);
             high = std::max(high, k[i]);
-            if (stride == 1 || k[i] == first) continue;
+            if (stride == 1 || k[i] == first) continue;  // most data end up here soon
             uint64_t a = k[i] > first ? static_cast<uint64_t>(k[i]) - static_cast<uint64_t>(first)
                                       : static_cast<uint64_t>(first) - static_cast<uint64_t>(k[i]);
             if (stride && a % stride == 0) continue;
@@ -40,15 +41,16 @@ struct Survey {
         }
         if (!stride) stride = 1;
         if (!cells || !with_distinct) return;
-        if (span() < uint64_t(1) << 22) {
-            std::vector<uint8_t> there(static_cast<size_t>(span()) + 1);
-            for (size_t i = 0; i < k.size(); i++)
-                if (is_coded(c, i)) there[static_cast<size_t>(k[i] - low)] = 1;
-            for (size_t i = 0; i < there.size(); i++) {
-                if (!there[i]) continue;
-                distinct.push_back(low + static_cast<int64_t>(i));
-                if (distinct.size() > kMostEntries) break;
+        if (span() < 64 * std::max<uint64_t>(k.size(), 65536)) {
+            there.resize(static_cast<size_t>(span()) / 64 + 1);
+            for (size_t i = 0; i < k.size(); i++) {
+                if (!is_coded(c, i)) continue;
+                const auto at = static_cast<size_t>(k[i] - low);
+                there[at / 64] |= uint64_t(1) << at % 64;
             }
+            for (size_t i = 0; i < there.size() && distinct.size() <= kMostEntries; i++)
+                for (uint64_t word = there[i]; word; word &= word - 1)
+                    distinct.push_back(low + static_cast<int64_t>(64 * i) + __builtin_ctzll(word));
             all_distinct = distinct.size() <= kMostEntries;
         } else {
             constexpr size_t kSlots = 4 * kMostEntries;
@@ -128,26 +130,30 @@ double roughness(const std::vector<int64_t>& k, const Classes& c, F&& unit) {
     return std::min(first.bits(), second.bits());
 }
 
-// Ranks of indices among the distinct ones.
+// Ranks of indices among all distinct ones.
 class Ranks {
   public:
-    explicit Ranks(const std::vector<int64_t>& distinct) : distinct_(distinct), low_(distinct.front()) {
-        const uint64_t span = static_cast<uint64_t>(distinct.back()) - static_cast<uint64_t>(low_);
-        if (span >= uint64_t(1) << 22) return;
-        rank_.resize(static_cast<size_t>(span) + 1);
-        for (size_t i = 0; i < distinct.size(); i++) rank_[static_cast<size_t>(distinct[i] - low_)] = static_cast<int32_t>(i);
+    explicit Ranks(const Survey& s) : s_(s) {
+        uint32_t before = 0;
+        for (uint64_t word : s.there) {
+            before_.push_back(before);
+            before += static_cast<uint32_t>(__builtin_popcountll(word));
+        }
     }
     size_t operator()(int64_t k) {
-        if (!rank_.empty()) return static_cast<size_t>(rank_[static_cast<size_t>(k - low_)]);
-        if (distinct_[last_] != k)
-            last_ = static_cast<size_t>(std::lower_bound(distinct_.begin(), distinct_.end(), k) - distinct_.begin());
+        if (!before_.empty()) {
+            const auto at = static_cast<size_t>(k - s_.low);
+            const uint64_t below = s_.there[at / 64] & ((uint64_t(1) << at % 64) - 1);
+            return before_[at / 64] + static_cast<size_t>(__builtin_popcountll(below));
+        }
+        if (s_.distinct[last_] != k)
+            last_ = static_cast<size_t>(std::lower_bound(s_.distinct.begin(), s_.distinct.end(), k) - s_.distinct.begin());
         return last_;
     }
 
   private:
-    const std::vector<int64_t>& distinct_;
-    int64_t low_;
-    std::vector<int32_t> rank_;
+    const Survey& s_;
+    std::vector<uint32_t> before_;
     size_t last_ = 0;
 };
 
@@ -200,8 +206,13 @@ Units affine_units(const Survey& s) {
     return units;
 }
 
+// The quotient has no rest and fits an int64; differences are taken where they cannot overflow.
 int64_t affine_unit(const Units& units, int64_t k) {
-    return static_cast<int64_t>((static_cast<__int128>(k) - units.base) / static_cast<__int128>(units.stride));
+    const bool up = k >= units.base;
+    const uint64_t d = up ? static_cast<uint64_t>(k) - static_cast<uint64_t>(units.base)
+                          : static_cast<uint64_t>(units.base) - static_cast<uint64_t>(k);
+    const auto u = static_cast<int64_t>(units.stride == 1 ? d : d / units.stride);
+    return up ? u : -u;
 }
 
 struct Choice {
@@ -217,9 +228,8 @@ double list_bits(size_t n, double span, size_t cells) {
     return static_cast<double>(n) * (std::log2(1 + span / static_cast<double>(n)) + 2.5) / static_cast<double>(cells);
 }
 
-Choice choose(const Lattice* lattice, const std::vector<int64_t>& k, const Classes& c) {
+Choice choose(const Lattice& lattice, const std::vector<int64_t>& k, const Classes& c, const Survey& s) {
     Choice best;
-    Survey s(k, c, true);
     if (s.cells == 0) {
         best.possible = true;
         return best;
@@ -236,17 +246,17 @@ Choice choose(const Lattice* lattice, const std::vector<int64_t>& k, const Class
         if (static_cast<double>(next) > 0.9 * distinct) return best;
         least = 0.98 * roughness(k, c, [&](int64_t x) { return affine_unit(best.units, x); });
     }
-    Ranks ranks(s.distinct);
-    if (lattice) {
+    Ranks ranks(s);
+    {
         Choice source;
-        if (find_source(*lattice, s.distinct, source.units)) {
+        if (find_source(lattice, s.distinct, source.units)) {
             double bits = INFINITY;
-            if (s.all_distinct && to_source(*lattice, s.distinct, source.units, source.u)) {
+            if (s.all_distinct && to_source(lattice, s.distinct, source.units, source.u)) {
                 bits = roughness(k, c, [&](int64_t x) { return int64_t(source.u[ranks(x)]); }) +
                        list_bits(source.units.fixes.size(), distinct, s.cells);
-            } else if (!s.all_distinct && to_source(*lattice, k, c, source.units, source.u)) {
+            } else if (!s.all_distinct && to_source(lattice, k, c, source.units, source.u)) {
                 source.by_cell = true;
-                bits = roughness(k, c, [&](int64_t x) { return source_unit(source.units, lattice->value(x)); });
+                bits = roughness(k, c, [&](int64_t x) { return source_unit(source.units, lattice.value(x)); });
             }
             if (bits < least) {
                 least = bits;
@@ -271,14 +281,15 @@ Choice choose(const Lattice* lattice, const std::vector<int64_t>& k, const Class
 
 }  // namespace
 
-bool units_possible(const Lattice* lattice, const std::vector<int64_t>& k, const Classes& c) {
+bool affine_possible(const std::vector<int64_t>& k, const Classes& c) {
     const Survey s(k, c, false);
-    return s.cells == 0 || s.affine_possible() || choose(lattice, k, c).possible;
+    return s.cells == 0 || s.affine_possible();
 }
 
 bool find_units(const Lattice& lattice, const std::vector<int64_t>& k, const Classes& classes, Units& units,
                 std::vector<int32_t>& u) {
-    Choice best = choose(&lattice, k, classes);
+    const Survey survey(k, classes, true);
+    Choice best = choose(lattice, k, classes, survey);
     if (!best.possible) return false;
     units = best.units;
     if (best.by_cell) {
@@ -286,15 +297,11 @@ bool find_units(const Lattice& lattice, const std::vector<int64_t>& k, const Cla
         return true;
     }
     u.assign(k.size(), 0);
-    if (units.kind == Units::affine) {
-        for (size_t i = 0; i < k.size(); i++)
-            if (is_coded(classes, i)) u[i] = static_cast<int32_t>(affine_unit(units, k[i]));
-        return true;
+    Ranks ranks(survey);
+    for (size_t i = 0; i < k.size(); i++) {
+        if (!is_coded(classes, i)) continue;
+        u[i] = units.kind == Units::affine ? static_cast<int32_t>(affine_unit(units, k[i])) : best.u[ranks(k[i])];
     }
-    const Survey s(k, classes, true);
-    Ranks ranks(s.distinct);
-    for (size_t i = 0; i < k.size(); i++)
-        if (is_coded(classes, i)) u[i] = best.u[ranks(k[i])];
     return true;
 }
 

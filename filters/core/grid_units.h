@@ -5,8 +5,8 @@
 
 namespace baler::grid {
 
-// Whether some units hold all coded cells.
-bool units_possible(const Lattice* lattice, const std::vector<int64_t>& k, const Classes& classes);
+// Whether the simplest units hold all coded cells.
+bool affine_possible(const std::vector<int64_t>& k, const Classes& classes);
 
 // The step of the data itself, found in some of its indices (ascending, distinct); false: none that is coarser than the lattice.
 bool find_source(const Lattice& lattice, const std::vector<int64_t>& distinct, Units& units);

@@ -72,7 +72,7 @@ extern "C" BALER_API int grid_stations(const baler_array* array, const void* dat
         GridReport r{};
         r.cells = n;
         double t = now();
-        const grid::Classes classes = grid::find_classes(extents, k, collect(rows, items), &lattice);
+        const grid::Classes classes = grid::find_classes(extents, k, collect(rows, items));
         r.seconds_find = now() - t;
         t = now();
         builtin::SideWriter side;
