@@ -96,7 +96,7 @@ class WrittenLoop(Loop):
     """Codes the wanted u, a list in memory order; the fraction `escaped` of the numbers in spite of the table."""
 
     def write(self, wanted: list[int], rng: np.random.Generator, escaped: float) -> tuple[bytes, bytes]:
-        """Symbols and bits; self.u holds what was coded."""
+        """Symbols and bits; self.cells hold what was coded."""
         self.wanted, self.escaped, self.rng = wanted, escaped, rng
         self.intervals: list[Interval] = []
         self.bits = self.n_bits = 0

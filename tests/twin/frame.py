@@ -10,15 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from . import builtin, latent, lz
+from . import builtin, grid, latent, lz
 from .conditional import Decoder
 from .exceptions import Exceptions, read_exceptions
-from .lattice import ABS, EXACT, LATENT, PW_REL, Lattice, cast
+from .lattice import ABS, EXACT, LATENT, PW_REL, cast
 from .lattice import lattice as make_lattice
 from .model_file import Model, read_model
 from .reader import CorruptDataError, ModelNotFoundError, Reader, UnsupportedVersionError
 
-STORED, BUILTIN, MODEL, LATENT_ONLY, BYTES = range(5)
+STORED, BUILTIN, MODEL, LATENT_ONLY, BYTES, GRID = range(6)
 SIZES = {"f": (2, 4, 8), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "V": range(1, 65536)}
 
 
@@ -57,7 +57,7 @@ def read_frame(data: bytes) -> Frame:
         raise UnsupportedVersionError(f"frame of version {version}")
     mode, kind, flags, itemsize, ndim = head.u8(), chr(head.u8()), head.u8(), head.u16(), head.u8()
     bound_kind, payload_size, bound, n_exceptions = head.u8(), head.u64(), head.f64(), head.u64()
-    if mode > BYTES or kind not in SIZES or flags > 15 or itemsize not in SIZES[kind] or ndim > 32:
+    if mode > GRID or kind not in SIZES or flags > 15 or itemsize not in SIZES[kind] or ndim > 32:
         raise CorruptDataError("header")
     shape = tuple(head.u64() for _ in range(ndim))
     model_id = head.raw(32) if flags & 4 else None
@@ -90,6 +90,8 @@ def decode(data: bytes, model_bytes: bytes | None = None) -> NDArray[np.generic]
         return _in_memory_order(frame, _whole_items(frame))
     if not frame.n_values:
         raise CorruptDataError("a chunk without values is stored")
+    if frame.mode == GRID:
+        return _in_memory_order(frame, _grid(frame, model))
     columns = _columns(frame, model)
     if len(columns) > 1 or frame.table:
         array = np.empty((len(columns[0]), len(columns)), frame.dtype, order="F" if frame.fortran else "C")
@@ -115,14 +117,26 @@ def _whole_items(frame: Frame) -> NDArray[np.generic]:
     return np.frombuffer(data, dtype).astype(frame.dtype)
 
 
-def _lattice(frame: Frame, model: Model | None, column: int) -> Lattice:
-    """Section 1, which model fits a chunk."""
+def _rule(frame: Frame, model: Model | None, column: int) -> tuple[int, float, float, float]:
+    """Bound, unit and noise of a column: section 1, which model fits a chunk."""
     if model is None:
-        return make_lattice(frame.dtype, *frame.bound)
+        return *frame.bound, 0.0, 0.0
     if model.fits(frame.table[1] if frame.table else None):
         v = model.variables[column] if model.columns else None
-        return make_lattice(frame.dtype, *model.bound(column), v.unit if v else 0.0, v.noise if v else 0.0)
-    return make_lattice(frame.dtype, *(model.bounds[0] if len(set(model.bounds)) == 1 else (EXACT, 0.0)))
+        return *model.bound(column), v.unit if v else 0.0, v.noise if v else 0.0
+    return *(model.bounds[0] if len(set(model.bounds)) == 1 else (EXACT, 0.0)), 0.0, 0.0
+
+
+def _grid(frame: Frame, model: Model | None) -> NDArray[np.generic]:
+    """Section 12: all values on one lattice."""
+    if frame.dtype.kind == "V":
+        raise CorruptDataError("values without numbers are stored or bytes")
+    rules = {_rule(frame, model, c) for c in range(frame.table[1] if frame.table else 1)}
+    if len(rules) > 1:
+        raise CorruptDataError("grid of columns with lattices of their own")
+    lattice = make_lattice(frame.dtype, *rules.pop())
+    memory_order = frame.shape[::-1] if frame.fortran else frame.shape
+    return grid.decode(memory_order, lattice, frame.stable, frame.n_exceptions, frame.payload)
 
 
 def _columns(frame: Frame, model: Model | None) -> list[NDArray[np.generic]]:
@@ -133,7 +147,7 @@ def _columns(frame: Frame, model: Model | None) -> list[NDArray[np.generic]]:
     exceptions = read_exceptions(reader, n_columns, rows, frame.dtype.itemsize)
     if sum(len(e.rows) for e in exceptions.values()) != frame.n_exceptions:
         raise CorruptDataError("number of exceptions")
-    lattices = [_lattice(frame, model, c) for c in range(n_columns)]
+    lattices = [make_lattice(frame.dtype, *_rule(frame, model, c)) for c in range(n_columns)]
     if frame.mode == BUILTIN:
         shape = frame.table or tuple(reversed(frame.shape) if frame.fortran else frame.shape)
         k = builtin.decode(shape, lattices, _masks(exceptions, n_columns, rows), reader)

@@ -13,6 +13,7 @@ from .side import Side, check
 
 CONTEXTS = 96
 MANY_CELLS = 20000  # of a group that has a map of its own
+MISS = 1 << 30
 SCALE = [256, 85, 0, 512, 170, 0, 1024]
 
 
@@ -39,6 +40,7 @@ class Parameters:
     """Of one group."""
 
     weights: list[int]
+    gains: list[int]
     scale: list[int]
     fine: int
     map: Map
@@ -53,13 +55,13 @@ def read_parameters(side: Side, groups: list[Group], blocks: int, closed: bool) 
             continue
         weights = [round(65536 * w) for w in group.weights]
         if side.bit("fitted"):
-            precision = side.limited(0, 16, "precision")
-            for tap in range(1, len(group.taps)):
-                w = side.signed("weight") << (16 - precision)
-                weights[tap] = check(1 - (1 << 20), w, (1 << 20) - 1)
+            weights[1:] = _weights(side, len(group.taps) - 1, "precision", "weight")
+        gains = [0] * len(group.taps)
+        if group.taps and side.bit("fed_back"):
+            gains = _weights(side, len(group.taps), "gain_precision", "gain")
         scale = [side.limited(0, (1 << 20) - 1, "scale") for _ in SCALE] if side.bit("scaled") else SCALE
         fine = side.limited(0, 3, "fine") if closed else 0
-        result[i] = Parameters(weights, scale, fine, [])
+        result[i] = Parameters(weights, gains, scale, fine, [])
     alone = [group.cells * blocks >= MANY_CELLS for group in groups]
     for parameters, own in zip(result, alone, strict=True):
         if parameters and own:
@@ -69,6 +71,11 @@ def read_parameters(side: Side, groups: list[Group], blocks: int, closed: bool) 
     for parameters in sharing:
         parameters.map = shared
     return result
+
+
+def _weights(side: Side, n: int, precision: str, name: str) -> list[int]:
+    shift = 16 - side.limited(0, 16, precision)
+    return [check(1 - (1 << 20), side.signed(name) << shift, (1 << 20) - 1) for _ in range(n)]
 
 
 def _map(side: Side) -> Map:
@@ -85,6 +92,15 @@ def _map(side: Side) -> Map:
     return [(min(max(j + d, 0), 159), shape) for j, (d, shape) in zip(normal, turned, strict=True)]
 
 
+@dataclass
+class Cell:
+    """What is known of a cell that was passed: u, R and the miss S of its first prediction."""
+
+    u: int = 0
+    r: int = 0
+    s: int = 0
+
+
 # 12.4 -----------------------------------------------------------------------------------------------------------------
 class Loop:
     """u of all cells, in memory order."""
@@ -95,8 +111,7 @@ class Loop:
         self.grid, self.scan, self.coded, self.limits, self.parameters = grid, scan, coded, limits, parameters
         n = grid.n
         self.strides = (n[1] * n[2] * n[3], n[2] * n[3], n[3], 1)
-        self.u = [0] * grid.cells
-        self.r = [0] * grid.cells
+        self.cells = [Cell() for _ in range(grid.cells)]
         self.before = 0  # u of the cell coded before
 
     def run(self) -> list[int]:
@@ -110,7 +125,7 @@ class Loop:
                     self._code(at, taps, parameters)
                 else:
                     self._fill(at, taps)
-        return self.u
+        return [cell.u for cell in self.cells]
 
     def _flat(self, place: tuple[int, ...]) -> int:
         return sum(x * stride for x, stride in zip(place, self.strides, strict=True))
@@ -118,12 +133,12 @@ class Loop:
     def _inside(self, place: tuple[int, ...]) -> bool:
         return all(0 <= x < n for x, n in zip(place, self.grid.n, strict=True))
 
-    def _taps(self, group: Group, block: int, place: tuple[int, ...]) -> list[tuple[int, int]]:
-        """(u, R) of every tap of the group."""
+    def _taps(self, group: Group, block: int, place: tuple[int, ...]) -> list[Cell]:
+        """Every tap of the group."""
         places = [tuple(map(add, place, offset)) for offset in group.taps]
         inside = [self._inside(there) for there in places]
         if not any(inside):
-            return [(self.before, 16)] * len(places)
+            return [Cell(self.before, 16)] * len(places)
         first = places[inside.index(True)]
         for i, offset in enumerate(group.taps):
             if not inside[i]:
@@ -131,25 +146,25 @@ class Loop:
                 other = tuple(o if good else -o for o, good in zip(offset, leads_inside, strict=True))
                 there = tuple(map(add, place, other))
                 places[i] = there if other in group.taps and self._inside(there) else first
-        at = [block + self._flat(there) for there in places]
-        return [(self.u[a], self.r[a]) for a in at]
+        return [self.cells[block + self._flat(there)] for there in places]
 
     def _clipped(self, x: int, shift: int = 0) -> int:
         return min(max(x, self.limits.low << shift), self.limits.high << shift)
 
-    def _fill(self, at: int, taps: list[tuple[int, int]]) -> None:
-        if not taps:
-            self.u[at], self.r[at] = self._clipped(self.before), 16
-            return
-        (u0, r0), (u1, r1) = taps[0], taps[1 % len(taps)]
-        self.u[at] = self._clipped((u0 + u1) >> 1)
-        self.r[at] = min((r0 + r1) >> 1, 65535)
+    def _fill(self, at: int, taps: list[Cell]) -> None:
+        if taps:
+            one, two = taps[0], taps[1 % len(taps)]
+            self.cells[at] = Cell(self._clipped((one.u + two.u) >> 1), min((one.r + two.r) >> 1, 65535))
+        else:
+            self.cells[at] = Cell(self._clipped(self.before), 16)
 
-    def _code(self, at: int, taps: list[tuple[int, int]], parameters: Parameters) -> None:
+    def _code(self, at: int, taps: list[Cell], parameters: Parameters) -> None:
         limits, closed, fineness = self.limits, self.limits.closed, self.limits.fineness
-        u0 = taps[0][0] if taps else self.before
-        products = sum(w * (u - u0) for w, (u, _) in zip(parameters.weights[1:], taps[1:], strict=True))
-        p = self._clipped((u0 << 8) + ((products + 128) >> 8), 8)
+        u0 = taps[0].u if taps else self.before
+        products = sum(w * (tap.u - u0) for w, tap in zip(parameters.weights[1:], taps[1:], strict=True))
+        first = self._clipped((u0 << 8) + ((products + 128) >> 8), 8)
+        misses = sum(g * tap.s for g, tap in zip(parameters.gains, taps, strict=True))
+        p = self._clipped(first + ((misses + (1 << 15)) >> 16), 8)
         j, shape = parameters.map[self._context(p, taps, parameters.scale)]
         middle = (p + 128) >> 8
         if closed:
@@ -160,16 +175,15 @@ class Loop:
         if j >= 36:
             k, j, phase, anchor = ((j - 36) >> 2) + 1, 32 + ((j - 36) & 3), CENTRED, middle
         u = anchor + (self.number(at, table(shape, j, phase), k, anchor, step) << step)
-        self.u[at] = check(limits.low - limits.slack, u, limits.high + limits.slack)
-        self.before = u
+        self.before = check(limits.low - limits.slack, u, limits.high + limits.slack)
         off = (abs(u - middle) << 4) >> fineness if closed else abs((u << 8) - p) >> 4
-        self.r[at] = min(off, 65535)
+        self.cells[at] = Cell(u, min(off, 65535), min(max((u << 8) - first, -MISS), MISS))
 
-    def _context(self, p: int, taps: list[tuple[int, int]], scale: list[int]) -> int:
+    def _context(self, p: int, taps: list[Cell], scale: list[int]) -> int:
         h = 4 + self.limits.fineness if self.limits.closed else 4
         parts = taps[:2], taps[2:8], taps[8:13]
-        f = [sum(min(abs((u << 8) - p) >> h, 1 << 24) for u, _ in part) for part in parts]
-        f += [sum(r for _, r in part) for part in parts] + [1]
+        f = [sum(min(abs((tap.u << 8) - p) >> h, 1 << 24) for tap in part) for part in parts]
+        f += [sum(tap.r for tap in part) for part in parts] + [1]
         e = min(sum(a * x for a, x in zip(scale, f, strict=True)) >> 12, 1 << 30)
         if e == 0:
             return 0
@@ -196,7 +210,8 @@ class DecodingLoop(Loop):
         self.coded_cells += 1
         if number is None:
             n = self.bits.get(7)
-            if n > 40:
-                raise CorruptDataError("escape of more than 40 bits")
+            if n > 33:
+                raise CorruptDataError("escape of more than 33 bits")
             number = unzigzag(self.bits.get(n))
-        return (number << k) + self.bits.get(k) - ((1 << k) >> 1)
+        g = (number << k) + self.bits.get(k) - ((1 << k) >> 1)
+        return check(-(1 << 32), g, 1 << 32)
