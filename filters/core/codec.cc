@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "coders.h"
+#include "grid_coder.h"
 #include "probe.h"
 #include "split.h"
 
@@ -54,6 +55,13 @@ std::vector<Lattice> lattices_for(const baler_array& array, const Layout& layout
     return lattices;
 }
 
+// Can all values stand on one lattice, in whatever order? (Format, section 12.)
+bool has_one_lattice(const Model* model, const Layout& layout) {
+    if (!model || !model_fits(*model, layout) || model->n_columns() == 0) return true;
+    const auto differs = [&](const Bound& b) { return b.kind != model->bounds[0].kind || b.value != model->bounds[0].value; };
+    return !model->table && std::none_of(model->bounds.begin(), model->bounds.end(), differs);
+}
+
 // The smallest candidate so far, the first among equals.
 struct Best {
     Header header;
@@ -101,6 +109,7 @@ void encode_numbers(const baler_array& array, const Layout& layout, const void* 
     std::vector<ColumnExceptions> exceptions;
     ByteWriter section;
     const bool fits = model && model_fits(*model, layout);
+    const Bound bound = !model ? header.bound : fits && model->n_columns() ? model->bounds[0] : common_bound(*model);
     if (fits && model->latent_only()) {
         const auto columns = split_doubles(layout, dtype_of(array), native, &exceptions);
         write_exceptions(exceptions, array.itemsize, section);
@@ -136,6 +145,25 @@ void encode_numbers(const baler_array& array, const Layout& layout, const void* 
     image.resize(static_cast<size_t>(byte_count(array)));
     join(layout, table, exceptions, array.itemsize, image.data());
     swap_to_array(array, image.data());
+    if (has_one_lattice(model, layout)) {
+        const Lattice lattice = table.columns[0].lattice;
+        const Layout flat = Layout::flat(array);
+        if (table.columns.size() > 1) {
+            exceptions.clear();
+            table = split(flat, {lattice}, array.itemsize, native, &exceptions);
+        }
+        const bool loose = !settings.stable && bound.kind == BALER_BOUND_ABS;
+        const GridChunk chunk{dtype_of(array), flat.shape, &lattice, native, loose ? bound.value : 0};
+        GridPayload grid;
+        if (grid_encode(chunk, std::move(table.columns[0].k), exceptions[0], grid)) {
+            header.n_exceptions = grid.n_exceptions;
+            header.mode = BALER_MODE_GRID;
+            header.stable = !grid.closed;
+            offer(best, header, std::move(grid.bytes));
+            header.n_exceptions = 0;
+            header.stable = true;
+        }
+    }
     if (!bytes_could_win(image.data(), image.size(), array.itemsize, best.size)) return;
     ByteWriter out;
     bytes_encode(image.data(), image.size(), array.itemsize, out);
@@ -229,6 +257,15 @@ void decode(const uint8_t* frame, size_t size, const Model* model, void* out, si
         in.finish();
         join_doubles(layout, dtype_of(array), columns, out);
         put_exceptions(layout, exceptions, array.itemsize, out);
+        swap_to_array(array, out);
+        return;
+    }
+    if (header.mode == BALER_MODE_GRID) {
+        if (!has_one_lattice(model, layout)) in.damaged("its mode does not fit its model");
+        const std::vector<Lattice> lattices = lattices_for(array, layout, header.bound, model);
+        grid_decode({dtype_of(array), Layout::flat(array).shape, &lattices[0], nullptr, 0}, header.stable,
+                    header.n_exceptions, in, out);
+        in.finish();
         swap_to_array(array, out);
         return;
     }

@@ -119,7 +119,7 @@ Header read_frame(const uint8_t* frame, size_t size, bool verify, const uint8_t*
         if (stored != found) fail(BALER_ERR_CORRUPT, "frame is damaged: CRC-32 %08x, should be %08x", found, stored);
     }
     check_array(h.array, "frame header", BALER_ERR_CORRUPT);
-    if (h.mode > BALER_MODE_BYTES && h.mode != BALER_MODE_FIELDS) r.damaged("unknown mode");
+    if (h.mode > BALER_MODE_FIELDS) r.damaged("unknown mode");
     const uint32_t kind = h.bound.kind;
     const double value = h.bound.value;
     if (kind > BALER_BOUND_PW_REL) r.damaged("unknown kind of bound");
@@ -134,7 +134,8 @@ Header read_frame(const uint8_t* frame, size_t size, bool verify, const uint8_t*
     if (h.array.kind != 'V' && h.mode == BALER_MODE_FIELDS) r.damaged("mode 6 is for items of kind 'V'");
     if ((h.mode == BALER_MODE_MODEL || h.mode == BALER_MODE_LATENT) && !h.has_model)
         r.damaged("its mode wants a model id");
-    if ((h.mode == BALER_MODE_LATENT) == h.stable) r.damaged("its mode and its stable flag disagree");
+    if (h.mode != BALER_MODE_GRID && (h.mode == BALER_MODE_LATENT) == h.stable)
+        r.damaged("its mode and its stable flag disagree");
     if (h.n_exceptions > (h.mode == BALER_MODE_FIELDS ? byte_count(h.array) : value_count(h.array)))
         r.damaged("more exceptions than values");
     if (h.n_exceptions && lossless)

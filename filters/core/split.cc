@@ -46,10 +46,16 @@ Layout::Layout(const baler_array& a) {
         shape = {rows, columns};
         return;
     }
-    rows = 1;
-    for (int i = 0; i < a.ndim; i++) rows *= static_cast<size_t>(a.shape[i]);
-    shape.assign(a.shape, a.shape + a.ndim);
-    if (a.fortran) std::reverse(shape.begin(), shape.end());
+    *this = flat(a);
+}
+
+Layout Layout::flat(const baler_array& a) {
+    Layout all;
+    all.rows = 1;
+    for (int i = 0; i < a.ndim; i++) all.rows *= static_cast<size_t>(a.shape[i]);
+    all.shape.assign(a.shape, a.shape + a.ndim);
+    if (a.fortran) std::reverse(all.shape.begin(), all.shape.end());
+    return all;
 }
 
 DType dtype_of(const baler_array& a) { return DType{a.kind, a.itemsize}; }

@@ -19,6 +19,11 @@ struct Layout {
     std::vector<uint64_t> shape;               // memory order, or {rows, columns}
 
     explicit Layout(const baler_array& array);
+    // All values as one column in memory order, whatever the shape.
+    static Layout flat(const baler_array& array);
+
+  private:
+    Layout() = default;
 };
 
 DType dtype_of(const baler_array& array);

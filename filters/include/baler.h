@@ -41,7 +41,7 @@ enum { BALER_BOUND_EXACT = 0, BALER_BOUND_ABS = 1, BALER_BOUND_PW_REL = 2, BALER
 
 /* How a frame's values were coded. */
 enum { BALER_MODE_STORED = 0, BALER_MODE_BUILTIN = 1, BALER_MODE_MODEL = 2, BALER_MODE_LATENT = 3, BALER_MODE_BYTES = 4,
-       BALER_MODE_FIELDS = 6 };
+       BALER_MODE_GRID = 5, BALER_MODE_FIELDS = 6 };
 
 /* Model for decoding and encoding: immutable, reference-counted, free to be shared by threads. */
 typedef struct baler_model baler_model;
