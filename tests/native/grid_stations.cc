@@ -23,7 +23,8 @@ double rough(const std::vector<int64_t>& u, const std::vector<uint8_t>& of) {
     int64_t last = 0;
     for (size_t i = 0; i < u.size(); i++) {
         if (!of.empty() && of[i]) continue;
-        const auto d = static_cast<uint64_t>(std::llabs(u[i] - last));
+        const bool up = u[i] >= last;
+        const uint64_t d = up ? static_cast<uint64_t>(u[i]) - static_cast<uint64_t>(last) : static_cast<uint64_t>(last) - static_cast<uint64_t>(u[i]);
         last = u[i];
         const int length = d ? 64 - __builtin_clzll(d) : 0;
         count[length]++;
