@@ -31,6 +31,7 @@ from .errors import (
 MODES = ("stored", "built-in", "model", "latent", "bytes", "grid", "fields")
 _BOUNDS = ("exact", "abs", "pw_rel", "latent")
 _MAX_NDIM = 32
+_MAX_FIELDS = 1024
 _ERRORS: dict[int, type[Exception]] = {
     1: BalerError,
     2: CorruptDataError,
@@ -79,6 +80,29 @@ class _Frame(ctypes.Structure):
         ("n_exceptions", ctypes.c_uint64),
         ("frame_bytes", ctypes.c_uint64),
     )
+
+
+class _Field(ctypes.Structure):
+    _fields_ = (
+        ("kind", ctypes.c_char),
+        ("big_endian", ctypes.c_uint8),
+        ("reserved", ctypes.c_uint16),
+        ("itemsize", ctypes.c_uint32),
+        ("offset", ctypes.c_uint32),
+        ("elements", ctypes.c_uint32),
+        ("bound_kind", ctypes.c_uint32),
+        ("bound", ctypes.c_double),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FrameField:
+    """A field of the records in a frame."""
+
+    dtype: np.dtype[Any]
+    offset: int
+    elements: int
+    bound: ErrorBound
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +275,21 @@ def frame_info(frame: npt.NDArray[np.uint8], *, verify: bool = False) -> Frame:
     )
 
 
+def frame_fields(frame: npt.NDArray[np.uint8]) -> tuple[FrameField, ...]:
+    """Read the fields of a frame of records; other frames have none."""
+    lib = library()
+    count = ctypes.c_size_t()
+    fields = (_Field * _MAX_FIELDS)()
+    _check(lib, lib.baler_frame_fields(_address(frame), frame.size, fields, _MAX_FIELDS, ctypes.byref(count)))
+    return tuple(
+        FrameField(
+            np.dtype(f"{'>' if f.big_endian else '<'}{f.kind.decode()}{f.itemsize}"),
+            *(f.offset, f.elements, ErrorBound(_BOUNDS[f.bound_kind], f.bound)),
+        )
+        for f in fields[: count.value]
+    )
+
+
 def decode(frame: npt.NDArray[np.uint8], out: npt.NDArray[Any], *, model: NativeModel | None = None) -> None:
     """Decode a frame into the memory of a contiguous, writable array of exactly its size."""
     lib = library()
@@ -311,6 +350,7 @@ def _load(path: Path) -> ctypes.CDLL:
         "baler_cache_clear": (None, []),
         "baler_encode_bound": (size, [array]),
         "baler_encode": (ctypes.c_int, [array, pointer, settings, pointer, size, ctypes.POINTER(size)]),
+        "baler_frame_fields": (ctypes.c_int, [pointer, size, ctypes.POINTER(_Field), size, ctypes.POINTER(size)]),
         "baler_frame_info": (ctypes.c_int, [pointer, size, ctypes.c_int, frame]),
         "baler_decode": (ctypes.c_int, [pointer, size, pointer, pointer, size]),
     }

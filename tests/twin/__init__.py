@@ -4,7 +4,7 @@ Not shipped. It exists so that the specification is read twice: where this and t
 decides.
 
 Sections of the text: frame (1), lattice and octave (2), exceptions (3), entropy (4), side, plan and builtin (5),
-lz (6), model_file, network, tables, cells, features, hints (7, 7.1 … 7.5), conditional (8), latent (9),
+lz (6), model_file, network, tables, cells, features, hints (7, 7.1 … 7.5), conditional (8), latent (9), records (13),
 grid and what belongs to it (12: scans 12.1, classes 12.2, units 12.3, predict 12.4 and 12.5, tables 12.6).
 """
 

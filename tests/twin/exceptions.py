@@ -19,14 +19,15 @@ class Exceptions:
     items: bytes
 
 
-def read_exceptions(reader: Reader, columns: int, rows: int, itemsize: int) -> dict[int, Exceptions]:
+def read_exceptions(reader: Reader, columns: int, rows: int, itemsize: int | list[int]) -> dict[int, Exceptions]:
+    """Of a table's columns, by number; `itemsize`: of all columns, or of each."""
     result: dict[int, Exceptions] = {}
     last = -1
     for _ in range(reader.varint()):
         column = reader.varint()
         if not last < column < columns:
             raise CorruptDataError("exceptions of columns out of order")
-        result[column] = _read_column(reader, rows, itemsize)
+        result[column] = _read_column(reader, rows, itemsize[column] if isinstance(itemsize, list) else itemsize)
         last = column
     return result
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from . import builtin, grid, latent, lz
+from . import builtin, grid, latent, lz, records
 from .conditional import Decoder
 from .exceptions import Exceptions, read_exceptions
 from .lattice import ABS, EXACT, LATENT, PW_REL, cast
@@ -18,7 +18,7 @@ from .lattice import lattice as make_lattice
 from .model_file import Model, read_model
 from .reader import CorruptDataError, ModelNotFoundError, Reader, UnsupportedVersionError
 
-STORED, BUILTIN, MODEL, LATENT_ONLY, BYTES, GRID = range(6)
+STORED, BUILTIN, MODEL, LATENT_ONLY, BYTES, GRID, FIELDS = range(7)
 SIZES = {"f": (2, 4, 8), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "V": range(1, 65536)}
 
 
@@ -57,7 +57,7 @@ def read_frame(data: bytes) -> Frame:
         raise UnsupportedVersionError(f"frame of version {version}")
     mode, kind, flags, itemsize, ndim = head.u8(), chr(head.u8()), head.u8(), head.u16(), head.u8()
     bound_kind, payload_size, bound, n_exceptions = head.u8(), head.u64(), head.f64(), head.u64()
-    if mode > GRID or kind not in SIZES or flags > 15 or itemsize not in SIZES[kind] or ndim > 32:
+    if mode > FIELDS or kind not in SIZES or flags > 15 or itemsize not in SIZES[kind] or ndim > 32:
         raise CorruptDataError("header")
     shape = tuple(head.u64() for _ in range(ndim))
     model_id = head.raw(32) if flags & 4 else None
@@ -92,6 +92,8 @@ def decode(data: bytes, model_bytes: bytes | None = None) -> NDArray[np.generic]
         raise CorruptDataError("a chunk without values is stored")
     if frame.mode == GRID:
         return _in_memory_order(frame, _grid(frame, model))
+    if frame.mode == FIELDS:
+        return _in_memory_order(frame, _records(frame))
     columns = _columns(frame, model)
     if len(columns) > 1 or frame.table:
         array = np.empty((len(columns[0]), len(columns)), frame.dtype, order="F" if frame.fortran else "C")
@@ -139,6 +141,16 @@ def _grid(frame: Frame, model: Model | None) -> NDArray[np.generic]:
     return grid.decode(memory_order, lattice, frame.stable, frame.n_exceptions, frame.payload)
 
 
+def _records(frame: Frame) -> NDArray[np.generic]:
+    if frame.dtype.kind != "V" or frame.model_id or frame.bound[0]:
+        raise CorruptDataError("records are of kind V, and hold their bounds themselves")
+    items, exceptions = records.decode(frame.payload, frame.dtype.itemsize, frame.n_values)
+    frame.payload.finish()
+    if exceptions != frame.n_exceptions:
+        raise CorruptDataError("number of exceptions")
+    return np.frombuffer(items.tobytes(), frame.dtype)
+
+
 def _columns(frame: Frame, model: Model | None) -> list[NDArray[np.generic]]:
     if frame.dtype.kind == "V":
         raise CorruptDataError("values without numbers are stored or bytes")
@@ -151,6 +163,7 @@ def _columns(frame: Frame, model: Model | None) -> list[NDArray[np.generic]]:
     if frame.mode == BUILTIN:
         shape = frame.table or tuple(reversed(frame.shape) if frame.fortran else frame.shape)
         k = builtin.decode(shape, lattices, _masks(exceptions, n_columns, rows), reader)
+        reader.finish()
         columns = [lattice.restore(k_c) for lattice, k_c in zip(lattices, k, strict=True)]
     else:
         if model is None or not model.columns or not model.fits(frame.table[1] if frame.table else None):

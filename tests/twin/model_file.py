@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from . import lz
 from .lattice import ABS, EXACT, LATENT, PW_REL
 from .reader import CorruptDataError, ModelInvalidError, Reader, UnsupportedVersionError
+from .records import Field, read_fields
 
 MAX_BUCKETS, MAX_WEIGHTS = 1 << 20, 1 << 22
 OPERANDS = (
@@ -80,6 +81,8 @@ class Model:
     relations: dict[int, Relation] = field(default_factory=dict)
     hints: dict[int, list[tuple[int, float]]] = field(default_factory=dict)
     nets: dict[int, Net] = field(default_factory=dict)
+    fields: list[Field] = field(default_factory=list)
+    record_bytes: int = 0
     encoder: Net | None = None
     decoder: Net | None = None
 
@@ -88,6 +91,8 @@ class Model:
 
     def fits(self, table_columns: int | None) -> bool:
         """Is a table of so many columns (None: no table) one for this model?"""
+        if self.fields:
+            return False
         columns = self.columns or (len(self.bounds) if len(self.bounds) > 1 else 0)
         return not columns or columns == table_columns
 
@@ -106,7 +111,7 @@ def read_model(data: bytes) -> Model:
     if version := reader.u32():
         raise UnsupportedVersionError(f"model of version {version}")
     sections = reader.u32()
-    tags = [(b"META",), (b"BNDS",), (b"TABL", b"TABZ")][:sections]
+    tags = [(b"META",), (b"BNDS",), (b"TABL", b"TABZ", b"RECD")][:sections]
     if sections not in (2, 3):
         raise CorruptDataError("number of sections")
     content = {}
@@ -125,6 +130,13 @@ def read_model(data: bytes) -> Model:
         require(4 <= n <= 1 << 24, "unpacked size")
         content[b"TABL"] = Reader(lz.decode(packed, n, 1))
         packed.finish()
+    if b"RECD" in content:
+        fields = content[b"RECD"]
+        model.record_bytes = fields.u16()
+        model.fields = read_fields(fields, model.record_bytes, bounded=False)
+        fields.finish()
+        require(model.record_bytes > 0 and len(model.bounds) in (1, len(model.fields)), "fields")
+        require(model.bounds[0][0] != LATENT, "bound latent of records")
     if b"TABL" in content:
         _table(content[b"TABL"], model)
     if b"TABZ" in content:

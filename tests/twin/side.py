@@ -14,7 +14,6 @@ Weighted = list[int | None]  # heights in eighths of an octave by token; None: a
 def parts(reader: Reader, lanes: int) -> tuple[Side, Rans, bytes]:
     """The three parts of a payload: side stream, symbols, bits."""
     side, symbols, bits = (reader.raw(reader.varint()) for _ in range(3))
-    reader.finish()
     return Side(side), Rans(symbols or b"\0\0\1\0" * lanes, lanes), bits
 
 
