@@ -133,10 +133,10 @@ def _grid(frame: Frame, model: Model | None) -> NDArray[np.generic]:
     """Section 12: all values on one lattice."""
     if frame.dtype.kind == "V":
         raise CorruptDataError("values without numbers are stored or bytes")
-    rules = {_rule(frame, model, c) for c in range(frame.table[1] if frame.table else 1)}
-    if len(rules) > 1:
+    fits = model is not None and model.fits(frame.table[1] if frame.table else None)
+    if model is not None and fits and (model.columns or len(set(model.bounds)) > 1):
         raise CorruptDataError("grid of columns with lattices of their own")
-    lattice = make_lattice(frame.dtype, *rules.pop())
+    lattice = make_lattice(frame.dtype, *_rule(frame, model, 0))
     memory_order = frame.shape[::-1] if frame.fortran else frame.shape
     return grid.decode(memory_order, lattice, frame.stable, frame.n_exceptions, frame.payload)
 
