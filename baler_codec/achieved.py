@@ -52,7 +52,7 @@ def _parts(settings: Settings, original: npt.NDArray[Any], decoded: npt.NDArray[
         of_fields = settings.field_bounds(original.dtype)
         for name in leaf_names(original.dtype):
             bound = of_fields.get(name, ErrorBound("exact"))
-            yield f"field {name!r}", bound, values_of(original, name), values_of(decoded, name)
+            yield name, bound, values_of(original, name), values_of(decoded, name)
     elif len(bounds) > 1 and original.ndim == 2:
         for i, bound in enumerate(bounds):
             yield f"column {i}", bound, original[:, i], decoded[:, i]

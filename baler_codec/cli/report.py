@@ -12,6 +12,7 @@ from .. import native, registry
 from ..errors import ModelNotFoundError
 from ..io.frames import Stored, open_stored
 from ..model import Model
+from . import fields
 
 
 def inspect_model(source: str | os.PathLike[str]) -> dict[str, Any]:
@@ -35,6 +36,7 @@ def inspect_file(address: str, check: bool) -> dict[str, Any]:
     modes: Counter[str] = Counter()
     model_ids: Counter[str] = Counter()
     bounds: Counter[str] = Counter()
+    records: set[tuple[native.FrameField, ...]] = set()
     frame_bytes = exceptions = unstable = values = 0
     for raw in stored.frames:
         frame = native.frame_info(raw, verify=check)
@@ -42,11 +44,16 @@ def inspect_file(address: str, check: bool) -> dict[str, Any]:
         frame_bytes += frame.frame_bytes
         exceptions += frame.n_exceptions
         unstable += not frame.stable
-        values += int(np.prod(frame.shape, dtype=np.int64))
+        items = 1
         if frame.model_id is not None:
             model_ids[frame.model_id] += 1
+        elif frame.mode == "fields":
+            numbers = native.frame_fields(raw)
+            records.add(numbers)
+            items = sum(f.elements for f in numbers if f.dtype.kind != "V")
         else:
             bounds[str(frame.bound)] += 1
+        values += items * int(np.prod(frame.shape, dtype=np.int64))
     original = int(np.prod(stored.shape, dtype=np.int64)) * stored.dtype.itemsize
     model_list = [_model(stored, model_id, count) for model_id, count in model_ids.items()]
     model_bytes = sum(m.get("bytes", 0) for m in model_list)
@@ -61,6 +68,7 @@ def inspect_file(address: str, check: bool) -> dict[str, Any]:
         "chunks_not_stored": stored.absent,
         "bounds_without_model": dict(bounds),
         "models": model_list,
+        "fields": [fields.describe(stored.dtype, found) for found in sorted(records, key=repr)],
         "unbounded": modes["latent"] > 0,
         "stable": unstable == 0,
         "values": values,
@@ -140,6 +148,11 @@ def text(found: dict[str, Any]) -> str:
         lines.append("no bound: latent-only (decoded values are estimates)")
     for bound, count in found["bounds_without_model"].items():
         lines.append(f"bound: {bound} for all values ({count} chunks)")
+    for record in found["fields"]:
+        width = max(len(f["name"]) for f in record)
+        kind = max(len(f["dtype"]) for f in record)
+        lines.append("records with the fields")
+        lines += [f"  {f['name']:{width}}  {f['dtype']:{kind}}  {f['bound']}" for f in record]
     for model in found["models"]:
         about = (
             f"{model['bytes']} bytes, {'trained' if model['trained'] else 'bounds only'}, " if "bytes" in model else ""

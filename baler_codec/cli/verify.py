@@ -15,6 +15,7 @@ from ..errors import BalerError, ShapeError
 from ..io import Source, open_source
 from ..io.frames import open_stored
 from .bounds import parse
+from .fields import bounds_of_columns
 from .report import find_model
 
 
@@ -130,6 +131,9 @@ def stated_bounds(compressed: str, n_columns: int) -> ErrorBound | list[ErrorBou
     found: set[tuple[ErrorBound, ...]] = set()
     for raw in stored.frames:
         frame = native.frame_info(raw)
+        if frame.mode == "fields":
+            found.add(bounds_of_columns(stored.dtype, native.frame_fields(raw)))
+            continue
         if frame.model_id is None:
             assert frame.bound is not None
             found.add((frame.bound,))
