@@ -39,12 +39,13 @@ class Model:
     Make one with `load`, `train`, `Model.from_bytes`, `Model.bounds_only` or `Model.of_records`.
     """
 
-    __slots__ = ("__weakref__", "_bounds", "_bytes", "_id", "_lock", "_meta", "_native", "_record", "_shape")
+    __slots__ = ("__weakref__", "_bounds", "_bytes", "_grid", "_id", "_lock", "_meta", "_native", "_record", "_shape")
 
     _bytes: bytes
     _id: str
     _meta: dict[str, Any]
     _bounds: tuple[ErrorBound, ...]
+    _grid: bool
     _shape: tuple[int, int]
     _record: Record | None
     _lock: threading.Lock
@@ -76,6 +77,7 @@ class Model:
         self._bytes, self._id, self._lock, self._native = raw, "sha256:" + key, threading.Lock(), None
         self._meta = parse_meta(sections["META"])
         self._bounds = parse_bounds(sections["BNDS"])
+        self._grid = "GRID" in sections
         self._shape = (0, 0)
         table = sections.get("TABL", sections.get("TABZ"))  # both begin with the numbers of columns and latents
         if table is not None:
@@ -218,7 +220,7 @@ class Model:
     @property
     def trained(self) -> bool:
         """Whether there is a network; without one the built-in model codes under these bounds."""
-        return self._shape[0] > 0
+        return self._shape[0] > 0 or self._grid
 
     def with_bound(self, bound: BoundSpec, *, data: npt.ArrayLike | None = None) -> Model:
         """Give the same network under other error bounds: a new model with its own id.

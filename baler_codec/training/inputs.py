@@ -60,6 +60,13 @@ def bounds(spec: BoundSpec | None, names: list[str], data: npt.NDArray[Any]) -> 
     return [b.resolve(data[:, i]) for i, b in enumerate(wanted)]
 
 
+def one_bound(spec: BoundSpec | None) -> ErrorBound:
+    """Return the bound of a grid."""
+    if spec is None or isinstance(spec, str | ErrorBound):
+        return ErrorBound.parse("exact" if spec is None else spec)
+    raise BoundError(f'one bound for all values of a grid is needed, such as "abs=1e-3", not {spec!r}')
+
+
 def check(latent: int | str, hidden: Sequence[int], steps: int | None, time_budget: float | None, width: int) -> None:
     """Raise if a setting makes no sense."""
     whole = isinstance(latent, int) and not isinstance(latent, bool)

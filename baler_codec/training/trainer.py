@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import torch
 
-from .._version import __version__
 from ..errors import ModelInvalidError
 from ..model import Model
 from ..sections import MAX_BYTES, join_sections, pack_bounds, pack_meta, pack_table
 from . import autoencoder, hint_search, inputs, latent_nets, relations, report
 from . import order as ordering
 from .clock import Clock
+from .describe import describe
 from .export import table_model
+from .grid_trainer import HIDDEN as GRID_HIDDEN
+from .grid_trainer import train_grid
 from .hints import Hint, parse_all
 from .inputs import BoundSpec
 from .integer import Net
@@ -29,11 +29,12 @@ from .model_file import TableModel, pack
 from .net import Networks
 from .packs import Layout
 from .pool import Pool
-from .prepare import Table, analyse, with_latents
+from .prepare import analyse, with_latents
 from .progress import Progress
 
 KINDS = {"exact": 0, "abs": 1, "pw_rel": 2, "latent": 3}
 DEFAULT_SECONDS = 120.0
+AUTOENCODER_HIDDEN = (48, 48)
 CALIBRATION = 40_000  # rows that set the ranges of the integers
 AUTOENCODER_SHARE = 0.6  # of the steps, when there are latents
 
@@ -75,16 +76,18 @@ def train(
     seed: int = 0,
     time_budget: float | None = None,
     steps: int | None = None,
-    hidden: Sequence[int] = (48, 48),
+    hidden: Sequence[int] | None = None,
     width: int = 16,
     connections: int | None = None,
     ranges: float = 0.3,
     targets: Mapping[str, float] | None = None,
     fidelity: float = 20.0,
+    kind: str = "table",
+    chunks: Sequence[int] | None = None,
     licence: str | None = None,
     progress: bool = True,
 ) -> Model:
-    """Train a model for tables like this one.
+    """Train a model for tables like this one, or for grids (fields, images, volumes, series).
 
     Parameters
     ----------
@@ -115,7 +118,7 @@ def train(
     steps : int, optional
         Number of steps instead of a time.
     hidden : sequence of int
-        Hidden layers of the autoencoder's encoder, mirrored in its decoder.
+        Hidden layers of the autoencoder's encoder, mirrored in its decoder; (48, 48) by default.
     width : int
         Hidden neurons of each column's network.
     connections : int, optional
@@ -127,6 +130,13 @@ def train(
         or a small part of the column's spread.
     fidelity : float
         For the autoencoder: what an error of the size of its target costs, in bits.
+    kind : "table" or "grid"
+        A grid is an array of any number of axes whose neighbours resemble each other, such as frames of a simulation.
+        Its model is a network that corrects the built-in coder's predictions from neighbours and past misses; of
+        these settings it knows `bound` (one), `hidden` (its own layers, (32, 32) by default), `chunks`, `seed`,
+        `time_budget`, `steps`, `licence` and `progress`.
+    chunks : sequence of int, optional
+        For grids: the shape of the chunks that will be written.
     licence : str, optional
         Of the model, for its description.
     progress : bool
@@ -136,7 +146,18 @@ def train(
     -------
     Model
     """
+    if kind == "grid":
+        others = (columns, hints, order, units, connections, targets)
+        if latent not in ("auto", 0) or any(o is not None for o in others):
+            raise ValueError('kind="grid" takes no columns, latents, hints, order, units or targets')
+        return train_grid(
+            array, inputs.one_bound(bound), chunks=chunks, seed=seed, time_budget=time_budget, steps=steps,
+            hidden=hidden or GRID_HIDDEN, licence=licence, progress=progress,
+        )  # fmt: skip
+    if kind != "table" or chunks is not None:
+        raise ValueError('kind is "table" or "grid", and chunks= is for grids')
     began = time.monotonic()
+    hidden = AUTOENCODER_HIDDEN if hidden is None else hidden
     data, names = inputs.table(array, columns)
     limits = inputs.bounds(bound, names, data)
     inputs.check(latent, hidden, steps, time_budget, width)
@@ -166,7 +187,18 @@ def train(
             run = _train(layout, plan, latent, rows, held, steps, left, bar)
     finally:
         torch.set_num_threads(threads)
-    meta = _describe(data, names, units, table, run, plan, licence)
+    texts = [h.text for h in run.layout.hints.values() if isinstance(h, Hint)]
+    provenance: dict[str, Any] = {
+        "seed": seed,
+        "steps": run.steps,
+        "width": width,
+        "connections": int(run.net.mask.sum()),
+    }
+    if run.model.latents:
+        provenance["hidden"] = list(hidden)
+    meta = describe(data, names, units, table, provenance, licence) | {"metrics": run.bits}
+    if texts:
+        meta["hints"] = texts
     same = len(set(limits)) == 1
     sections = {"META": pack_meta(meta), "BNDS": pack_bounds(limits[:1] if same else limits)}
     raw = join_sections(sections | pack_table(pack(run.model)))
@@ -256,43 +288,3 @@ def _autoencode(
     longer = with_latents(table, values)
     order = [table.n_columns + i for i in range(latents)] + layout.order
     return Layout(longer, order, layout.relations, layout.hints), (encoder, decoder)
-
-
-def _describe(
-    data: npt.NDArray[Any],
-    names: list[str],
-    units: Mapping[str, str] | None,
-    table: Table,
-    run: _Run,
-    plan: _Plan,
-    licence: str | None,
-) -> dict[str, Any]:
-    """Write what the model tells people."""
-    columns: list[dict[str, str]] = []
-    for name in names:
-        columns.append({"name": name, "dtype": data.dtype.str})
-        if units and units.get(name):
-            columns[-1]["unit"] = units[name]
-    provenance: dict[str, Any] = {
-        "data_sha256": hashlib.sha256(np.ascontiguousarray(data).tobytes()).hexdigest(),
-        "rows": len(data),
-        "seed": plan.seed,
-        "steps": run.steps,
-        "width": plan.width,
-        "connections": int(run.net.mask.sum()),
-        "software": f"baler-codec {__version__}, torch {torch.__version__}, numpy {np.__version__}",
-    }
-    if run.model.latents:
-        provenance["hidden"] = list(plan.hidden)
-    if licence:
-        provenance["licence"] = licence
-    meta: dict[str, Any] = {
-        "columns": columns,
-        "ranges": [[c.least, c.greatest] for c in table.columns],
-        "provenance": provenance,
-        "metrics": run.bits,
-    }
-    texts: list[str] = [h.text for h in run.layout.hints.values() if isinstance(h, Hint)]
-    if texts:
-        meta["hints"] = texts
-    return meta

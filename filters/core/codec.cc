@@ -153,7 +153,8 @@ void encode_numbers(const baler_array& array, const Layout& layout, const void* 
             table = split(flat, {lattice}, array.itemsize, native, &exceptions);
         }
         const bool loose = !settings.stable && bound.kind == BALER_BOUND_ABS;
-        const GridChunk chunk{dtype_of(array), flat.shape, &lattice, native, loose ? bound.value : 0};
+        const GridChunk chunk{dtype_of(array), flat.shape, &lattice, native, loose ? bound.value : 0,
+                              model ? model->grid.get() : nullptr};
         GridPayload grid;
         if (grid_encode(chunk, std::move(table.columns[0].k), exceptions[0], grid)) {
             header.n_exceptions = grid.n_exceptions;
@@ -263,7 +264,8 @@ void decode(const uint8_t* frame, size_t size, const Model* model, void* out, si
     if (header.mode == BALER_MODE_GRID) {
         if (!has_one_lattice(model, layout)) in.damaged("its mode does not fit its model");
         const std::vector<Lattice> lattices = lattices_for(array, layout, header.bound, model);
-        grid_decode({dtype_of(array), Layout::flat(array).shape, &lattices[0], nullptr, 0}, header.stable,
+        grid_decode({dtype_of(array), Layout::flat(array).shape, &lattices[0], nullptr, 0,
+                     model ? model->grid.get() : nullptr}, header.stable,
                     header.n_exceptions, in, out);
         in.finish();
         swap_to_array(array, out);

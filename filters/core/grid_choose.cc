@@ -93,6 +93,11 @@ Choice choose(const Subject& subject) {
             Choice plain = c;
             plain.fitted = false;
             offer(plain, sketch(subject, plain));
+            if (subject.net) {
+                Choice learned = c;
+                learned.net = subject.net;
+                offer(learned, sketch(subject, learned));
+            }
         }
         if (!subject.closed || open > kCloseBelow * cells || !Order::possible(c.scan, piece.extents)) continue;
         Choice loop = c;

@@ -12,6 +12,7 @@ struct Subject {
     const std::vector<int32_t>* open = nullptr;
     const std::vector<int32_t>* closed = nullptr;  // or null
     int fineness = 0;
+    const GridModel* net = nullptr;         // of the model, if it fits the grid
 };
 
 Choice choose(const Subject& subject);

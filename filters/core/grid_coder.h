@@ -7,12 +7,15 @@
 
 namespace baler {
 
+struct GridModel;  // core/grid_net.h
+
 struct GridChunk {
     DType dtype;
     std::vector<uint64_t> shape;  // memory order
     const Lattice* lattice;       // of all values
     const void* values;           // encoding: native byte order, memory order
     double tolerance;             // encoding: the absolute bound inside which values may be moved freely; 0: stable
+    const GridModel* net = nullptr;  // the network of the frame's model
 };
 
 struct GridPayload {

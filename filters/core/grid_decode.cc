@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "grid_cells.h"
 #include "grid_coder.h"
+#include "grid_net.h"
 #include "scalar.h"
 
 namespace baler {
@@ -14,12 +14,15 @@ using namespace grid;
 // Small numbers are coded by table, what does not fit as an escape.
 class Decoder {
   public:
-    Decoder(const Order& order, const Params& params, const Classes& classes, RansDecoder coder, BitReader bits)
+    Decoder(const Order& order, const Params& params, const Classes& classes, const GridModel* net, RansDecoder coder,
+            BitReader bits)
         : order_(order), params_(params), of_(classes.of.empty() ? nullptr : classes.of.data()), coder_(coder),
           bits_(bits) {
         cells_.u.resize(order.extents.cells());
         cells_.r.resize(cells_.u.size());
-        if (any_fed_back(params)) cells_.s.resize(cells_.u.size());
+        if (any_fed_back(params) || params.net) cells_.s.resize(cells_.u.size());
+        if (params.net)
+            net_ = std::make_unique<GridNet>(*net, order.extents, cells_.u.data(), cells_.s.data(), params.low, params.high);
         const int32_t margin = params.closed ? 1 << params.fineness : 0;
         low_ = params.low - margin;
         high_ = params.high + margin;
@@ -52,23 +55,25 @@ class Decoder {
         const uint32_t map = params_.map_of[g];
         for (size_t i = 0; i < count; i++, p += step) {
             int32_t* u = cells_.u.data() + p;
+            int32_t* z = rules.ease ? cells_.z.data() + p : u;
             uint16_t* r = cells_.r.data() + p;
             if (of_ && of_[p]) {
-                *u = rules.fill(u, at, last_, params_.low, params_.high);
+                *z = rules.fill(z, at, last_);
                 *r = rules.fill_record(r, at);
                 continue;
             }
             int64_t f[kScaleTerms];
             int32_t* s = cells_.s.empty() ? nullptr : cells_.s.data() + p;
-            const int64_t first = at ? rules.predict(u, at) : rules.alone(last_);
+            const int64_t first = at ? rules.predict(z, at) : rules.alone(last_);
             const int64_t P = at ? rules.corrected(first, s, at) : first;
-            if (at) rules.features(u, r, at, P, f);
+            if (at) rules.features(z, r, at, P, f);
             else rules.features_alone(last_, P, f);
-            const int context = context_of(rules.expected(f));
+            const int64_t expected = rules.expected(f);
+            const auto [Q, context] = net_ ? net_->guess(p, P, expected) : Guess{P, context_of(expected)};
             const ScaleIndex index(rules.map->J[context]);
-            const int64_t rounded = (P + 128) >> 8;
+            const int64_t rounded = (Q + 128) >> 8;
             const bool fine = closed || index.shift;
-            const int phase = fine ? kCentred : static_cast<int>((P >> 5) & 7);
+            const int phase = fine ? kCentred : static_cast<int>((Q >> 5) & 7);
             int64_t n = symbol(tables_[map][static_cast<size_t>(context)][phase]);
             if (index.shift) {
                 const uint64_t part = bits_.get(index.shift);
@@ -77,11 +82,13 @@ class Decoder {
             if (magnitude(n) > int64_t(1) << 32) damaged("a number is too large");
             int64_t v;
             if (closed) v = rounded + static_cast<int64_t>(static_cast<uint64_t>(n) << rules.fine);
-            else v = n + (fine ? rounded : P >> 8);
+            else v = n + (fine ? rounded : Q >> 8);
             if (v < low_ || v > high_) damaged("a value is out of range");
             *u = last_ = static_cast<int32_t>(v);
             if (s) *s = Rules::miss(v, first);
-            *r = closed ? rules.closed_record(v - rounded) : rules.open_record(*u, P);
+            const int64_t state = rules.state(v, P);
+            if (rules.ease) *z = static_cast<int32_t>(state);
+            *r = closed ? rules.closed_record(v - rounded) : rules.open_record(state, P);
         }
     }
 
@@ -102,6 +109,7 @@ class Decoder {
     RansDecoder coder_;
     BitReader bits_;
     Cells cells_;
+    std::unique_ptr<GridNet> net_;
     int64_t low_, high_;
     std::vector<Rules> rules_;
     std::vector<std::vector<const SymbolTable*>> tables_;  // by map, by context
@@ -145,14 +153,15 @@ void grid_decode(const GridChunk& chunk, bool stable, uint64_t n_exceptions, Byt
     SideReader side(side_bytes.raw(n_side), n_side);
     const Extents extents(chunk.shape);
     const size_t n = extents.cells();
-    builtin::Number scans, finenesses, ranges;
+    builtin::Number scans, finenesses, eases, ranges;
     builtin::Bit closed_bit, net_bit;
     uint8_t scan = 0, closed = 0, net = 0;
-    int fineness = 0;
+    int fineness = 0, ease = 0;
     builtin::field(side, scans, scan, kScans - 1);
     if (!Order::possible(static_cast<Scan>(scan), extents)) damaged("its scan is not for this shape");
     side.bit(closed_bit, closed);
     if (closed) builtin::field(side, finenesses, fineness, 10);
+    else builtin::field(side, eases, ease, kMostEase);
     if (closed && fineness < 4) damaged("its steps are too coarse");
     if ((closed != 0) == stable) damaged("its payload and its stable flag disagree");
     Classes classes = read_classes(side, extents, chunk.dtype.size);
@@ -161,6 +170,7 @@ void grid_decode(const GridChunk& chunk, bool stable, uint64_t n_exceptions, Byt
     builtin::signed_field(side, ranges, low);
     builtin::signed_field(side, ranges, high);
     if (low > high || low < -kMostUnits || high > kMostUnits) damaged("its range is impossible");
+    if (ease && (low < -kMostEased || high > kMostEased)) damaged("its range is too large for its ease");
     const auto coded = static_cast<size_t>(classes.of.empty() ? n : static_cast<size_t>(std::count(classes.of.begin(), classes.of.end(), 0)));
 
     ByteReader symbols = in.sub(in.varint(), "grid payload's symbols");
@@ -171,11 +181,14 @@ void grid_decode(const GridChunk& chunk, bool stable, uint64_t n_exceptions, Byt
     std::vector<int32_t> u;
     if (low < high && coded) {
         side.bit(net_bit, net);
-        if (net) damaged("it wants a network that its model has not");
+        if (net && (!chunk.net || scan != 0 || closed || !GridNet::fits(*chunk.net, extents)))
+            damaged("it wants a network that its model has not");
         const Order order(static_cast<Scan>(scan), extents);
         Params params(order);
         params.closed = closed != 0;
+        params.net = net != 0;
         params.fineness = fineness;
+        params.ease = ease;
         params.low = static_cast<int32_t>(low);
         params.high = static_cast<int32_t>(high);
         read_params(side, order, params);
@@ -187,7 +200,7 @@ void grid_decode(const GridChunk& chunk, bool stable, uint64_t n_exceptions, Byt
             stream = idle.data();
             n_symbols = idle.size();
         }
-        u = Decoder(order, params, classes, RansDecoder(stream, n_symbols, lanes), BitReader(bits.raw(n_bits), n_bits)).run();
+        u = Decoder(order, params, classes, chunk.net, RansDecoder(stream, n_symbols, lanes), BitReader(bits.raw(n_bits), n_bits)).run();
     } else {
         side.finish();
         if (n_symbols || n_bits) damaged("symbols that nobody asked for");

@@ -2,7 +2,9 @@
 // docs/format.md leaves open; floating point here never reaches the decoder.
 #pragma once
 
-#include "grid_cells.h"
+#include <memory>
+
+#include "grid_net.h"
 
 namespace baler::grid {
 
@@ -11,7 +13,9 @@ struct Choice {
     bool closed = false;
     bool fitted = true;    // least squares; else default weights
     int fineness = 7;      // closed
+    int ease = 0;          // open
     int finer = 0;         // closed: extra bits of fineness a coarse level of a hierarchy gets, at most
+    const GridModel* net = nullptr;  // raster, open
     double share = 1;      // below 1: this is such a part of a grid, coded for an estimate alone
     double sketch = 1;     // below 1: only such a part of the cells is looked at, to fit and to estimate
 };
@@ -50,11 +54,20 @@ class Encoder {
     void fit_maps();
     template <class Put>
     void emit(Put&& put);
+    const int32_t* states() const { return params_.ease ? cells_.z.data() : cells_.u.data(); }
     // P of a coded cell
     int64_t prediction(const Rules& rules, size_t p, const ptrdiff_t* at) const {
         if (!at) return rules.alone(last_);
-        const int64_t first = rules.predict(cells_.u.data() + p, at);
+        const int64_t first = rules.predict(states() + p, at);
         return rules.corrected(first, cells_.s.empty() ? nullptr : cells_.s.data() + p, at);
+    }
+    Guess guess(const Rules& rules, size_t p, const ptrdiff_t* at) {
+        int64_t f[kScaleTerms];
+        const int64_t P = prediction(rules, p, at);
+        if (at) rules.features(cells_.u.data() + p, cells_.r.data() + p, at, P, f);
+        else rules.features_alone(last_, P, f);
+        const int64_t e = rules.expected(f);
+        return net_ ? net_->guess(p, P, e) : Guess{P, context_of(e)};
     }
     bool sampled(uint32_t group, size_t position, double wanted) const;
     bool looked_at(size_t position) const {
@@ -71,6 +84,7 @@ class Encoder {
     int32_t last_ = 0;
     uint64_t sketch_below_ = uint64_t(1) << 32;
     Walker walker_;
+    std::unique_ptr<GridNet> net_;
 };
 
 template <class Cell>

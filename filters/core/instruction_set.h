@@ -2,6 +2,7 @@
 // the processor has it. All give the same integers.
 #pragma once
 
+#include "grid_net_kernels.h"
 #include "network.h"
 #include "row_kernels.h"
 
@@ -11,6 +12,7 @@ struct InstructionSet {
     const char* name;
     LayerKernel layer;
     RowKernels rows;
+    GridNetKernel grid_net;
 };
 
 const InstructionSet& instruction_set();

@@ -5,6 +5,7 @@
 
 #include "bytes.h"
 #include "coders.h"
+#include "grid_net.h"
 #include "sha256.h"
 #include "table_model.h"
 
@@ -160,6 +161,10 @@ std::shared_ptr<const Model> parse_model(const uint8_t* bytes, size_t size) {
     model->bounds = read_bounds(section(in, "BNDS"));
     if (sections == 3 && next_is(in, "RECD")) {
         model->record = read_record(section(in, "RECD"), model->bounds);
+    } else if (sections == 3 && next_is(in, "GRID")) {
+        ByteReader grid = section(in, "GRID");
+        model->grid = parse_grid_model(grid);
+        if (model->bounds.size() != 1) in.damaged("a model for grids has one bound");
     } else if (sections == 3) {
         model->table = read_table(in);
         if (model->bounds.size() != 1 && model->bounds.size() != model->table->columns)

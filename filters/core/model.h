@@ -10,6 +10,7 @@
 
 namespace baler {
 
+struct GridModel;   // a network: core/grid_net.h
 struct TableModel;  // variables, steps, networks: core/table_model.h
 
 struct Model {
@@ -19,6 +20,8 @@ struct Model {
     std::shared_ptr<const TableModel> table;  // null: a model of bounds only, coded by the built-in model
 
     std::shared_ptr<const Record> record;     // of a model for records, with the bounds
+
+    std::shared_ptr<const GridModel> grid;    // for grids, whose coder uses it where it pays
 
     uint32_t n_columns() const;      // 0: any number; of a model for records: its fields
     uint32_t n_latents() const;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "net_layers.h"
+
 namespace baler {
 
 namespace {
@@ -110,7 +112,7 @@ class NetReader {
         uint32_t width = inputs;
         for (uint32_t l = 0; l < layers; l++) {
             const bool last = l + 1u == layers;
-            net.layers.push_back(read_layer(width + (last && skip ? inputs : 0u), last));
+            net.layers.push_back(read_net_layer(in_, width + (last && skip ? inputs : 0u), last, kMaxOutputs, weights_, kMaxWeights));
             width = net.layers.back().outputs;
         }
         if (width != outputs) in_.damaged("a network has the wrong number of outputs");
@@ -132,42 +134,6 @@ class NetReader {
             case InputType::before: return owner == Owner::variable && own < model_.columns && column && plain;
         }
         return false;
-    }
-
-    NetLayer read_layer(uint32_t inputs, bool last) {
-        NetLayer layer;
-        layer.inputs = inputs;
-        layer.outputs = in_.u16();
-        layer.activation = in_.u8();
-        const uint8_t size = in_.u8();
-        if (layer.outputs < 1 || layer.outputs > kMaxOutputs || layer.activation > (last ? 0 : 8) || size < 1 || size > 2)
-            in_.damaged("a network's layer is impossible");
-        const size_t n = size_t(layer.outputs) * inputs;
-        weights_ += n;
-        if (weights_ > kMaxWeights) in_.damaged("a model has too many weights");
-        ByteReader weights = in_.sub(n * size, "network's weights");
-        layer.weights.resize(n);
-        for (int16_t& w : layer.weights) w = size == 1 ? static_cast<int8_t>(weights.u8()) : weights.i16();
-        ByteReader biases = in_.sub(size_t(layer.outputs) * 4, "network's biases");
-        layer.bias.resize(layer.outputs);
-        for (int32_t& b : layer.bias) b = biases.i32();
-        const uint8_t* shifts = in_.raw(layer.outputs);
-        layer.shift.assign(shifts, shifts + layer.outputs);
-        for (uint32_t o = 0; o < layer.outputs; o++) {
-            if (layer.shift[o] > 31) in_.damaged("a network's shift is out of range");
-            prove(layer, o);
-        }
-        return layer;
-    }
-
-    // All sums fit 32 bits in any order, whatever the inputs are.
-    static void prove(const NetLayer& layer, uint32_t o) {
-        int64_t sum = std::abs(int64_t(layer.bias[o])) + (layer.shift[o] ? int64_t(1) << (layer.shift[o] - 1) : 0);
-        const int16_t* w = layer.weights.data() + size_t(o) * layer.inputs;
-        for (uint32_t i = 0; i < layer.inputs; i++) sum += std::abs(int64_t(w[i])) << 15;
-        if (sum >= int64_t(1) << 31)
-            fail(BALER_ERR_MODEL_INVALID, "model is invalid: a network's sums can overflow 32 bits (output %u reaches %lld)", o,
-                 static_cast<long long>(sum));
     }
 
     ByteReader& in_;
