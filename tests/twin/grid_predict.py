@@ -124,7 +124,7 @@ class Loop:
                 if self.coded[at]:
                     self._code(at, taps, parameters)
                 else:
-                    self._fill(at, taps)
+                    self._fill(at, taps, parameters)
         return [cell.u for cell in self.cells]
 
     def _flat(self, place: tuple[int, ...]) -> int:
@@ -151,18 +151,25 @@ class Loop:
     def _clipped(self, x: int, shift: int = 0) -> int:
         return min(max(x, self.limits.low << shift), self.limits.high << shift)
 
-    def _fill(self, at: int, taps: list[Cell]) -> None:
+    def _fill(self, at: int, taps: list[Cell], parameters: Parameters) -> None:
         if taps:
+            lowest, highest = min(tap.u for tap in taps), max(tap.u for tap in taps)
+            room = (highest - lowest) >> 2
+            guess = (self._first(taps, parameters) + 128) >> 8
+            u = self._clipped(min(max(guess, lowest - room), highest + room))
             one, two = taps[0], taps[1 % len(taps)]
-            self.cells[at] = Cell(self._clipped((one.u + two.u) >> 1), min((one.r + two.r) >> 1, 65535))
+            self.cells[at] = Cell(u, min((one.r + two.r) >> 1, 65535))
         else:
             self.cells[at] = Cell(self._clipped(self.before), 16)
 
-    def _code(self, at: int, taps: list[Cell], parameters: Parameters) -> None:
-        limits, closed, fineness = self.limits, self.limits.closed, self.limits.fineness
+    def _first(self, taps: list[Cell], parameters: Parameters) -> int:
         u0 = taps[0].u if taps else self.before
         products = sum(w * (tap.u - u0) for w, tap in zip(parameters.weights[1:], taps[1:], strict=True))
-        first = self._clipped((u0 << 8) + ((products + 128) >> 8), 8)
+        return self._clipped((u0 << 8) + ((products + 128) >> 8), 8)
+
+    def _code(self, at: int, taps: list[Cell], parameters: Parameters) -> None:
+        limits, closed, fineness = self.limits, self.limits.closed, self.limits.fineness
+        first = self._first(taps, parameters)
         misses = sum(g * tap.s for g, tap in zip(parameters.gains, taps, strict=True))
         p = self._clipped(first + ((misses + (1 << 15)) >> 16), 8)
         j, shape = parameters.map[self._context(p, taps, parameters.scale)]
