@@ -138,7 +138,7 @@ int baler_model_of_fields(const baler_field* fields, size_t n, uint32_t itemsize
             const baler_field& f = fields[i];
             const uint64_t stop = f.offset + uint64_t(f.itemsize) * f.elements;
             if (f.offset < end || f.itemsize < 1 || f.itemsize > itemsize || f.elements < 1 || stop > itemsize)
-                baler::fail(BALER_ERR_ARGUMENT, "field %zu does not fit: fields go by their places inside the record", i);
+                baler::fail(BALER_ERR_ARGUMENT, "field %zu does not fit: fields go by their places in the record", i);
             end = stop;
             baler_array one{};
             one.kind = f.kind;

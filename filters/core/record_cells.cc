@@ -15,7 +15,7 @@ void copy_item(const uint8_t* from, uint8_t* to) {
     else std::memcpy(to, from, size);
 }
 
-// `one` is called with the place in the records and the place in the buffer of each of the cells begin ... begin + n - 1.
+// `one` is called with the place in the records and the place in the buffer of each of n cells from `begin` on.
 template <class Bytes, class One>
 void each_cell(const Cells& c, Bytes* records, size_t begin, size_t n, One one) {
     size_t record = begin / c.elements, element = begin % c.elements;

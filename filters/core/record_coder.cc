@@ -1,10 +1,16 @@
+#include <algorithm>
+
 #include "coders.h"
+#include "probe.h"
 #include "record_cells.h"
 
 namespace baler {
 namespace {
 
 constexpr uint8_t kZeros = 0, kCoded = 1;
+constexpr size_t kFewRows = 1024, kManyRows = 8192;  // of a run that tells what a field costs
+constexpr size_t kTables = 128;                      // bytes of such a run that are not its values
+constexpr size_t kLeastBytes = 4096;                 // of a field for which another coding is looked at
 
 // Columns that are coded together: those of the record table, or the one of a wide field.
 struct Group {
@@ -52,7 +58,50 @@ void take(const Record::Piece& piece, const uint8_t* records, size_t itemsize, s
 }
 
 void put(const Record::Piece& piece, const uint8_t* from, size_t itemsize, size_t n, uint8_t* records) {
-    for (size_t i = 0; i < n; i++) std::memcpy(records + i * itemsize + piece.offset, from + i * piece.size, piece.size);
+    uint8_t* to = records + piece.offset;
+    for (size_t i = 0; i < n; i++) std::memcpy(to + i * itemsize, from + i * piece.size, piece.size);
+}
+
+void take_field(const Field& f, const uint8_t* records, size_t itemsize, size_t n, std::vector<uint8_t>& to) {
+    to.resize(n * f.bytes());
+    take({f.offset, f.bytes()}, records, itemsize, n, to.data());
+}
+
+// Size of a field under the built-in coder, by itself: a run of records out of the middle, scaled up.
+size_t coded_alone(const Record& record, const Field& f, const uint8_t* records, size_t n) {
+    const size_t rows = std::min(n, std::max(kFewRows, std::min(kManyRows, n / 8)));
+    Record one{record.itemsize, {f}};
+    ByteWriter out;
+    for (Group& group : groups_of(one, rows)) {
+        const uint8_t* middle = records + (n - rows) / 2 * record.itemsize;
+        for (size_t c = 0; c < group.cells.size(); c++)
+            split_cells(group.cells[c], middle, group.table.rows, group.table.columns[c]);
+        builtin_encode(group.table, out);
+    }
+    // a run has tables of its own: what it takes for them does not grow with the chunk
+    const size_t once = std::min(out.bytes.size(), kTables);
+    return once + static_cast<size_t>(static_cast<double>(out.bytes.size() - once) * static_cast<double>(n) /
+                                      static_cast<double>(rows));
+}
+
+// Exact numbers that repeat in long sequences are better off as bytes.
+Record with_repetitions(const Record& record, const uint8_t* records, size_t n) {
+    Record chosen = record;
+    std::vector<uint8_t> bytes;
+    for (Field& f : chosen.fields) {
+        if (!f.number() || f.bound.kind != BALER_BOUND_EXACT || n * f.bytes() < kLeastBytes) continue;
+        take_field(f, records, record.itemsize, n, bytes);
+        const size_t alone = coded_alone(record, f, records, n) / 2;  // it is also a context of others
+        if (!bytes_could_win(bytes.data(), bytes.size(), f.bytes(), alone)) continue;
+        ByteWriter out;
+        bytes_encode(bytes.data(), bytes.size(), f.bytes(), out);
+        if (out.bytes.size() >= alone) continue;
+        Field as_bytes;
+        as_bytes.offset = f.offset;
+        as_bytes.dtype.size = f.bytes();
+        f = as_bytes;
+    }
+    return chosen;
 }
 
 bool all_zero(const std::vector<uint8_t>& bytes) {
@@ -63,8 +112,9 @@ bool all_zero(const std::vector<uint8_t>& bytes) {
 
 }  // namespace
 
-uint64_t record_encode(const Record& record, const uint8_t* records, size_t n, std::vector<uint8_t>& image,
+uint64_t record_encode(const Record& given, const uint8_t* records, size_t n, std::vector<uint8_t>& image,
                        ByteWriter& out) {
+    const Record record = with_repetitions(given, records, n);
     image.assign(records, records + n * record.itemsize);
     write_fields(record, true, out);
     std::vector<uint8_t> bytes;
