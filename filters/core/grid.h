@@ -56,6 +56,8 @@ Classes find_classes(const Extents& extents, const std::vector<int64_t>& k, cons
 void write_classes(SideWriter& side, const Extents& extents, uint32_t itemsize, const Classes& classes);
 // Checks everything; the map has extents.cells() entries, which the caller has made sure is a size it can afford.
 Classes read_classes(SideReader& side, const Extents& extents, uint32_t itemsize);
+// Indices outside the lattice are damage.
+void check_classes(const Classes& classes, const Lattice& lattice);
 
 // ---- 12.3 Units: k as small integers u --------------------------------------------------------------------------
 

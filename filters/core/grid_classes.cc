@@ -292,4 +292,11 @@ Classes read_classes(SideReader& side, const Extents& extents, uint32_t itemsize
     return c;
 }
 
+void check_classes(const Classes& classes, const Lattice& lattice) {
+    const auto outside = [&](int64_t k) { return k < lattice.lowest() || k > lattice.highest(); };
+    bool damaged = std::any_of(classes.far.begin(), classes.far.end(), outside);
+    for (const CellClass& c : classes.list) damaged |= c.type == CellClass::index && outside(c.k);
+    if (damaged) fail(BALER_ERR_CORRUPT, "grid: the index of a class is outside the lattice");
+}
+
 }  // namespace baler::grid

@@ -165,6 +165,7 @@ void grid_decode(const GridChunk& chunk, bool stable, uint64_t n_exceptions, Byt
     if (closed && fineness < 4) damaged("its steps are too coarse");
     if ((closed != 0) == stable) damaged("its payload and its stable flag disagree");
     Classes classes = read_classes(side, extents, chunk.dtype.size);
+    check_classes(classes, *chunk.lattice);
     const Units units = read_units(side, closed != 0, n);
     int64_t low = 0, high = 0;
     builtin::signed_field(side, ranges, low);

@@ -163,6 +163,7 @@ extern "C" BALER_API int grid_stations_read(const baler_array* array, uint32_t b
         if (!units_first) classes = grid::read_classes(side, extents, array->itemsize);
         const grid::Units units = grid::read_units(side, closed != 0, extents.cells());
         if (units_first) classes = grid::read_classes(side, extents, array->itemsize);
+        grid::check_classes(classes, lattice);
         std::vector<int32_t> u(extents.cells());
         for (size_t i = 0; i < u.size(); i++) u[i] = static_cast<int32_t>((i * 2654435761u) % (2 * grid::kMostUnits)) - grid::kMostUnits;
         for (size_t i = 0; i < u.size(); i += 2) u[i] = static_cast<int32_t>(i % 7);
