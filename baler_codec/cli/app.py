@@ -63,6 +63,13 @@ def _open(address: str, columns: str | None, quiet: bool = False) -> Source:
     return source
 
 
+def _bound_for(data: Source, bound: str) -> Any:
+    from ..records import record_of
+    from .bounds import parse, parse_fields
+
+    return parse_fields(bound, record_of(data.dtype)) if data.dtype.names else parse(bound, data.names)
+
+
 def _bar(quiet: bool) -> bool:
     return not quiet and sys.stderr.isatty()
 
@@ -74,27 +81,34 @@ def train(
     bound: BoundOption = None,
     latent: Annotated[str, typer.Option(help='latents of the autoencoder: "auto" or a number')] = "auto",
     hint: Annotated[list[str] | None, typer.Option(help='a formula, e.g. "pt = sqrt(e**2 - mass**2)"')] = None,
-    hidden: Annotated[str | None, typer.Option(help='widths of the autoencoder\'s layers, e.g. "200,100,50"')] = None,
+    hidden: Annotated[str | None, typer.Option(help='widths of the layers, e.g. "200,100,50"')] = None,
+    kind: Annotated[
+        str, typer.Option(help='"table" (rows, columns) or "grid" (fields, images, volumes, series)')
+    ] = "table",
+    chunks: Annotated[str | None, typer.Option(help='of a grid: the chunks to be written, e.g. "16,128,128"')] = None,
     seed: Annotated[int, typer.Option(help="the same seed and data give the same model")] = 0,
     time_budget: Annotated[float, typer.Option(help="seconds of training")] = 300,
     columns: Columns = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a model on a table and save it."""
+    """Train a model on a table or grid and save it."""
     from .bounds import parse
 
     if output.exists() and not overwrite:
         raise BalerError(f"{output} exists: remove it, or give --overwrite")
     if latent != "auto" and not latent.isdecimal():
         raise BalerError(f'--latent is "auto" or a number, not {latent!r}')
-    options: dict[str, Any] = {}
-    if hidden is not None:
-        if not all(part.strip().isdecimal() for part in hidden.split(",")):
-            raise BalerError(f"--hidden is a list of widths like 200,100,50, not {hidden!r}")
-        options["hidden"] = tuple(int(part) for part in hidden.split(","))
+    options: dict[str, Any] = {"kind": kind, "hints": hint}
+    for name, numbers in (("hidden", hidden), ("chunks", chunks)):
+        if numbers is not None:
+            if not all(part.strip().isdecimal() for part in numbers.split(",")):
+                raise BalerError(f"--{name} is a list of numbers like 200,100,50, not {numbers!r}")
+            options[name] = tuple(int(part) for part in numbers.split(","))
     with _open(source, columns, quiet) as data:
-        if len(data.shape) != 2:
+        if kind != "grid":
+            options |= {"columns": list(data.names), "units": data.units}
+        if kind != "grid" and len(data.shape) != 2:
             raise BalerError(f"{source}: training wants a table (rows, columns), this array has shape {data.shape}")
         try:
             from ..training import train as train_model
@@ -102,18 +116,16 @@ def train(
             raise BalerError(f'training needs torch and tqdm ({error}): pip install "baler-codec[train]"') from None
         model = train_model(
             data.load(),
-            columns=list(data.names),
             bound=parse(bound, data.names) if bound else "exact",
             latent="auto" if latent == "auto" else int(latent),
-            hints=hint,
-            units=data.units,
             seed=seed,
             time_budget=time_budget,
             progress=not quiet,
             **options,
         )
     model.save(output)
-    print(f"{output}: {model.id}, {len(model)} bytes, {model.n_columns} columns, {model.latents} latents")
+    what = "for grids" if kind == "grid" else f"{model.n_columns} columns, {model.latents} latents"
+    print(f"{output}: {model.id}, {len(model)} bytes, {what}")
 
 
 @app.command()
@@ -136,7 +148,6 @@ def compress(
     from .. import registry
     from ..io import write
     from ..io.save import settings_of
-    from .bounds import parse
 
     if latent and bound:
         raise BalerError("--latent keeps no bound: give --latent or --bound")
@@ -144,7 +155,7 @@ def compress(
         raise BalerError("--latent needs a model with an autoencoder: give --model")
     with _open(source, columns, quiet) as data:
         found = registry.load(model) if model else None
-        wanted = "latent" if latent else parse(bound, data.names) if bound else None
+        wanted = "latent" if latent else _bound_for(data, bound) if bound else None
         settings = settings_of(found, wanted, not unstable, data)
         path = write(
             dest,

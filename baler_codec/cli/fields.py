@@ -25,6 +25,11 @@ def describe(dtype: np.dtype[Any], fields: tuple[FrameField, ...]) -> list[dict[
     return entries
 
 
+def bounds_by_name(dtype: np.dtype[Any], fields: tuple[FrameField, ...]) -> dict[str, ErrorBound]:
+    """Return the bound of each field of a dtype; what frames keep as bytes is exact."""
+    return {entry["name"]: ErrorBound.parse(entry["bound"]) for entry in describe(dtype, fields)}
+
+
 def bounds_of_columns(dtype: np.dtype[Any], fields: tuple[FrameField, ...]) -> tuple[ErrorBound, ...]:
     """Return the bound of each field of a flat dtype, in its order: what its fields have when they are columns."""
     by_place = {field.offset: field.bound for field in fields}

@@ -14,8 +14,10 @@ from ..bound import ErrorBound
 from ..errors import BalerError, ShapeError
 from ..io import Source, open_source
 from ..io.frames import open_stored
-from .bounds import parse
-from .fields import bounds_of_columns
+from ..record_bounds import bounds_of, ranges_of, values_of
+from ..records import leaf_names, record_of
+from .bounds import parse, parse_fields
+from .fields import bounds_by_name, bounds_of_columns
 from .report import find_model
 
 
@@ -92,6 +94,8 @@ def compare(original: Source, compressed: str, bound: str | None) -> Comparison:
     bound : str, optional
         Bounds to check instead of those the file states.
     """
+    if original.dtype.names is not None:
+        return _compare_records(original, compressed, bound)
     names = original.names
     with open_source(compressed) as decoded:
         if decoded.shape != original.shape or decoded.dtype.newbyteorder("=") != original.dtype.newbyteorder("="):
@@ -123,6 +127,46 @@ def compare(original: Source, compressed: str, bound: str | None) -> Comparison:
         for column, total in zip(columns, sums, strict=True):
             _finish(column, total)
     return Comparison(columns, latent)
+
+
+def _compare_records(original: Source, compressed: str, bound: str | None) -> Comparison:
+    names = leaf_names(original.dtype)
+    with open_source(compressed, records=True) as decoded:
+        same = decoded.dtype.names is not None and leaf_names(decoded.dtype) == names
+        if not same or decoded.shape != original.shape:
+            raise ShapeError(
+                f"{compressed} holds {decoded.dtype} {decoded.shape}, the original {original.dtype} {original.shape}: "
+                "these are not the same data"
+            )
+        record = record_of(original.dtype)
+        if bound:
+            wanted = parse_fields(bound, record)
+            found = dict(zip(record.names, bounds_of(record, wanted), strict=True))
+            if any(b.kind == "range" for b in found.values()):
+                ranges = zip(record.names, ranges_of(record, original.load()), strict=True)
+                found = {name: found[name].of_range(*ends) for name, ends in ranges}
+        else:
+            found = _stated_by_fields(compressed)
+        bounds = [found.get(name, ErrorBound("exact")) for name in names]
+        columns = [Column(name, str(b)) for name, b in zip(names, bounds, strict=True)]
+        for (start, x), (_, y) in zip(original.blocks(), decoded.blocks(), strict=True):
+            for column, own in zip(columns, bounds, strict=True):
+                a, b = values_of(x, column.name), values_of(y, column.name)
+                _add(column, own, a, b.astype(a.dtype, copy=False), start)
+    return Comparison(columns, latent=False)
+
+
+def _stated_by_fields(compressed: str) -> dict[str, ErrorBound]:
+    """Return the bounds that frames of records state; those of plain bytes say nothing."""
+    stored = open_stored(compressed)
+    found = [
+        bounds_by_name(stored.dtype, native.frame_fields(raw))
+        for raw in stored.frames
+        if native.frame_info(raw).mode == "fields"
+    ]
+    if any(other != found[0] for other in found):
+        raise BalerError(f"{compressed}: its chunks have different bounds: give those to check with --bound")
+    return found[0] if found else {}
 
 
 def stated_bounds(compressed: str, n_columns: int) -> ErrorBound | list[ErrorBound]:
@@ -161,6 +205,8 @@ def _add(column: Column, bound: ErrorBound, x: npt.NDArray[Any], y: npt.NDArray[
         if column.first_outside is None:
             column.first_outside = start + int(np.flatnonzero(~inside.reshape(len(x), -1).all(1))[0]) if x.ndim else 0
         column.outside += int(x.size - inside.sum())
+    if x.dtype.kind not in "fiu" or x.dtype.itemsize > 8:
+        return
     if x.dtype.kind == "f":
         column.special += int((~np.isfinite(x) | ((x == 0) & np.signbit(x))).sum())
     with np.errstate(invalid="ignore", over="ignore"):

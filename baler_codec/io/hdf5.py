@@ -14,7 +14,7 @@ from .columns import choose, stack
 from .source import Source
 
 
-def open_source(path: Path, name: str, columns: Sequence[str]) -> Source:
+def open_source(path: Path, name: str, columns: Sequence[str], *, records: bool = False) -> Source:
     """Open a dataset (nothing is read yet), or read a group's 1-d datasets of one length as a table."""
     try:
         import h5py  # type: ignore[import-untyped]
@@ -27,13 +27,13 @@ def open_source(path: Path, name: str, columns: Sequence[str]) -> Source:
     except OSError as error:
         raise BalerError(f"{path}: not readable as HDF5 ({error})") from None
     try:
-        return _from_object(file, path, name, columns)
+        return _from_object(file, path, name, columns, records)
     except BaseException:
         file.close()
         raise
 
 
-def _from_object(file: Any, path: Path, name: str, columns: Sequence[str]) -> Source:
+def _from_object(file: Any, path: Path, name: str, columns: Sequence[str], records: bool) -> Source:
     import h5py
 
     datasets = numbers_in(file)
@@ -55,7 +55,7 @@ def _from_object(file: Any, path: Path, name: str, columns: Sequence[str]) -> So
         table, notes = stack({n: parts[n][...] for n in chosen}, f"{path}:{name}")
         file.close()
         return Source(table, tuple(chosen), units, notes)
-    if node.dtype.names:
+    if node.dtype.names and not records:
         chosen = choose(node.dtype.names, columns, f"{path}:{name}") if columns else list(node.dtype.names)
         table, notes = stack({n: node[n] for n in chosen}, f"{path}:{name}")
         file.close()

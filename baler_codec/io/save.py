@@ -229,6 +229,8 @@ def settings_of(model: Model | None, bound: Any, stable: bool, source: Source) -
     names = source.names
     needs_data = "range" in str(bound)
     data = source.load() if needs_data else None
+    if source.dtype.names is not None and model is None and bound is not None:
+        return resolve(None, bound, stable, data, source.dtype)
     if model is not None or not isinstance(bound, dict):
         return resolve(model, bound, stable, data)
     per_column = resolve(None, [bound[name] for name in names], stable, data)

@@ -112,7 +112,7 @@ def kind_of(path: Path) -> str:
     raise BalerError(f"{path}: unknown kind of file; known are .npy, .npz, .root, .h5 (and .hdf5, .nc) and .zarr")
 
 
-def open_source(address: str | os.PathLike[str], columns: Sequence[str] = ()) -> Source:
+def open_source(address: str | os.PathLike[str], columns: Sequence[str] = (), *, records: bool = False) -> Source:
     """Open ``FILE[:OBJECT]``.
 
     Parameters
@@ -122,6 +122,8 @@ def open_source(address: str | os.PathLike[str], columns: Sequence[str] = ()) ->
         The object may be left out when there is only one. A group of columns of equal length is read as a table.
     columns : sequence of str
         Only these columns, by name or with ``*`` and ``?``, in this order.
+    records : bool
+        Leave a compound dataset as it is; else its fields are the columns of a table.
 
     Returns
     -------
@@ -144,7 +146,7 @@ def open_source(address: str | os.PathLike[str], columns: Sequence[str] = ()) ->
     elif kind == "hdf5":
         from . import hdf5
 
-        source = hdf5.open_source(path, name, columns)
+        source = hdf5.open_source(path, name, columns, records=records)
     else:
         from . import zarr
 
