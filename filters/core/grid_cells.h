@@ -8,7 +8,6 @@ namespace baler::grid {
 // The cells of a grid as both sides see them.
 struct Cells {
     std::vector<int32_t> u;
-    std::vector<int32_t> z;   // where the value most likely is inside its cell, in 256ths; empty without ease: then it is u
     std::vector<uint16_t> r;  // how far off the prediction was, in 1/16 of a step
     std::vector<int32_t> s;   // how far off the first prediction was, in 256ths; empty when no group feeds back
 };
@@ -40,8 +39,6 @@ struct Rules {
     int64_t low, high;          // of P, in 256ths
     int down;                   // of distances to 1/16 steps
     int fineness, fine;         // L, F
-    int ease;                   // how far a state may be off its lattice point, in 256ths
-    int up;                     // of states to 256ths
 
     Rules(const Order& order, const Params& p, size_t group)
         : params(&p.groups[group]), map(&p.maps[p.map_of[group]]) {
@@ -54,19 +51,16 @@ struct Rules {
         down = 4 + p.fineness;
         fineness = p.fineness;
         fine = p.fineness - params->fine;
-        ease = p.ease;
-        up = p.ease ? 0 : 8;
     }
 
     int64_t clip(int64_t P) const { return P < low ? low : P > high ? high : P; }
 
-    // The first prediction at cell z[0]; at: distances of the taps
-    int64_t predict(const int32_t* z, const ptrdiff_t* at) const {
-        const int64_t z0 = z[at[0]];
+    // The first prediction at cell u[0]; at: distances of the taps
+    int64_t predict(const int32_t* u, const ptrdiff_t* at) const {
+        const int64_t u0 = u[at[0]];
         int64_t sum = 0;
-        for (int i = 1; i < taps; i++) sum += params->weight[i] * (z[at[i]] - z0);
-        const int down_to_256ths = 16 - up;
-        return clip((z0 << up) + ((sum + (int64_t(1) << (down_to_256ths - 1))) >> down_to_256ths));
+        for (int i = 1; i < taps; i++) sum += params->weight[i] * (u[at[i]] - u0);
+        return clip((u0 << 8) + ((sum + 128) >> 8));
     }
     // P with what the misses at the taps tell; s: null when no group feeds back
     int64_t corrected(int64_t P, const int32_t* s, const ptrdiff_t* at) const {
@@ -82,11 +76,11 @@ struct Rules {
     int64_t alone(int32_t last) const { return clip(static_cast<int64_t>(last) * 256); }
 
     // f_0 ... f_6 of a cell
-    void features(const int32_t* z, const uint16_t* r, const ptrdiff_t* at, int64_t P, int64_t f[kScaleTerms]) const {
+    void features(const int32_t* u, const uint16_t* r, const ptrdiff_t* at, int64_t P, int64_t f[kScaleTerms]) const {
         const auto part = [&](int from, int to, int64_t& distance, int64_t& record) {
             int64_t d = 0, s = 0;
             for (int i = from; i < to; i++) {
-                const int64_t x = magnitude(static_cast<int64_t>(z[at[i]]) * (1 << up) - P) >> down;
+                const int64_t x = magnitude((static_cast<int64_t>(u[at[i]]) << 8) - P) >> down;
                 d += x < (1 << 24) ? x : 1 << 24;
                 s += r[at[i]];
             }
@@ -117,35 +111,30 @@ struct Rules {
         return e < (int64_t(1) << 30) ? e : int64_t(1) << 30;
     }
 
-    // State of a cell that is not coded.
-    int32_t fill(const int32_t* z, const ptrdiff_t* at, int32_t last) const {
-        int64_t v = static_cast<int64_t>(last) * (1 << (8 - up));
+    // Of a cell that is not coded.
+    int32_t fill(const int32_t* u, const ptrdiff_t* at, int32_t last) const {
+        int64_t v = last;
         if (at && taps > 0) {
             // the prediction, but never far from what is around: over wide gaps it would run away
-            int64_t lowest = z[at[0]], highest = lowest;
+            int64_t lowest = u[at[0]], highest = lowest;
             for (int i = 1; i < taps; i++) {
-                lowest = std::min<int64_t>(lowest, z[at[i]]);
-                highest = std::max<int64_t>(highest, z[at[i]]);
+                lowest = std::min<int64_t>(lowest, u[at[i]]);
+                highest = std::max<int64_t>(highest, u[at[i]]);
             }
             const int64_t room = (highest - lowest) >> 2;
-            v = (predict(z, at) + (up ? 128 : 0)) >> up;
+            v = (predict(u, at) + 128) >> 8;
             v = std::max(lowest - room, std::min(highest + room, v));
         }
-        const int64_t least = low >> up, most = high >> up;
+        const int64_t least = low >> 8, most = high >> 8;
         return static_cast<int32_t>(v < least ? least : v > most ? most : v);
-    }
-    // State of a cell of which P was the prediction, in 256ths.
-    int64_t state(int64_t u, int64_t P) const {
-        const int64_t z = u * 256;
-        return P > z + ease ? z + ease : P < z - ease ? z - ease : P;
     }
     uint16_t fill_record(const uint16_t* r, const ptrdiff_t* at) const {
         if (!at || taps == 0) return kNoRecord;
         const uint32_t sum = r[at[0]] + static_cast<uint32_t>(r[at[taps > 1 ? 1 : 0]]);
         return static_cast<uint16_t>(sum >> 1);
     }
-    uint16_t open_record(int64_t state, int64_t P) const {
-        const int64_t x = magnitude(state - P) >> 4;
+    uint16_t open_record(int32_t u, int64_t P) const {
+        const int64_t x = magnitude((static_cast<int64_t>(u) << 8) - P) >> 4;
         return static_cast<uint16_t>(x < kMostRecord ? x : kMostRecord);
     }
     uint16_t closed_record(int64_t off) const {

@@ -55,18 +55,17 @@ class Decoder {
         const uint32_t map = params_.map_of[g];
         for (size_t i = 0; i < count; i++, p += step) {
             int32_t* u = cells_.u.data() + p;
-            int32_t* z = rules.ease ? cells_.z.data() + p : u;
             uint16_t* r = cells_.r.data() + p;
             if (of_ && of_[p]) {
-                *z = rules.fill(z, at, last_);
+                *u = rules.fill(u, at, last_);
                 *r = rules.fill_record(r, at);
                 continue;
             }
             int64_t f[kScaleTerms];
             int32_t* s = cells_.s.empty() ? nullptr : cells_.s.data() + p;
-            const int64_t first = at ? rules.predict(z, at) : rules.alone(last_);
+            const int64_t first = at ? rules.predict(u, at) : rules.alone(last_);
             const int64_t P = at ? rules.corrected(first, s, at) : first;
-            if (at) rules.features(z, r, at, P, f);
+            if (at) rules.features(u, r, at, P, f);
             else rules.features_alone(last_, P, f);
             const int64_t expected = rules.expected(f);
             const auto [Q, context] = net_ ? net_->guess(p, P, expected) : Guess{P, context_of(expected)};
@@ -86,9 +85,7 @@ class Decoder {
             if (v < low_ || v > high_) damaged("a value is out of range");
             *u = last_ = static_cast<int32_t>(v);
             if (s) *s = Rules::miss(v, first);
-            const int64_t state = rules.state(v, P);
-            if (rules.ease) *z = static_cast<int32_t>(state);
-            *r = closed ? rules.closed_record(v - rounded) : rules.open_record(state, P);
+            *r = closed ? rules.closed_record(v - rounded) : rules.open_record(*u, P);
         }
     }
 
@@ -153,15 +150,14 @@ void grid_decode(const GridChunk& chunk, bool stable, uint64_t n_exceptions, Byt
     SideReader side(side_bytes.raw(n_side), n_side);
     const Extents extents(chunk.shape);
     const size_t n = extents.cells();
-    builtin::Number scans, finenesses, eases, ranges;
+    builtin::Number scans, finenesses, ranges;
     builtin::Bit closed_bit, net_bit;
     uint8_t scan = 0, closed = 0, net = 0;
-    int fineness = 0, ease = 0;
+    int fineness = 0;
     builtin::field(side, scans, scan, kScans - 1);
     if (!Order::possible(static_cast<Scan>(scan), extents)) damaged("its scan is not for this shape");
     side.bit(closed_bit, closed);
     if (closed) builtin::field(side, finenesses, fineness, 10);
-    else builtin::field(side, eases, ease, kMostEase);
     if (closed && fineness < 4) damaged("its steps are too coarse");
     if ((closed != 0) == stable) damaged("its payload and its stable flag disagree");
     Classes classes = read_classes(side, extents, chunk.dtype.size);
@@ -171,7 +167,6 @@ void grid_decode(const GridChunk& chunk, bool stable, uint64_t n_exceptions, Byt
     builtin::signed_field(side, ranges, low);
     builtin::signed_field(side, ranges, high);
     if (low > high || low < -kMostUnits || high > kMostUnits) damaged("its range is impossible");
-    if (ease && (low < -kMostEased || high > kMostEased)) damaged("its range is too large for its ease");
     const auto coded = static_cast<size_t>(classes.of.empty() ? n : static_cast<size_t>(std::count(classes.of.begin(), classes.of.end(), 0)));
 
     ByteReader symbols = in.sub(in.varint(), "grid payload's symbols");
@@ -189,7 +184,6 @@ void grid_decode(const GridChunk& chunk, bool stable, uint64_t n_exceptions, Byt
         params.closed = closed != 0;
         params.net = net != 0;
         params.fineness = fineness;
-        params.ease = ease;
         params.low = static_cast<int32_t>(low);
         params.high = static_cast<int32_t>(high);
         read_params(side, order, params);
@@ -216,10 +210,12 @@ void grid_decode(const GridChunk& chunk, bool stable, uint64_t n_exceptions, Byt
             return 0;
         });
     } else {
-        std::vector<int64_t> k;
-        from_units(units, *chunk.lattice, classes, u, k);
-        std::vector<int32_t>().swap(u);
-        chunk.lattice->restore(k.data(), n, out, 1);
+        int64_t k[1024];
+        for (size_t begin = 0; begin < n; begin += 1024) {
+            const size_t some = std::min<size_t>(1024, n - begin);
+            from_units(units, *chunk.lattice, classes, u.data() + begin, begin, some, k);
+            chunk.lattice->restore(k, some, static_cast<uint8_t*>(out) + begin * chunk.dtype.size, 1);
+        }
     }
     if (put_classes(chunk, classes, out) != n_exceptions) damaged("the number of exceptions is not the header's");
 }

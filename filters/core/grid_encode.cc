@@ -127,14 +127,13 @@ bool grid_encode(const GridChunk& chunk, std::vector<int64_t>&& k, const ColumnE
         Choice choice;
         if (!trivial) choice = choose(subject);
         SideWriter side;
-        builtin::Number scans, finenesses, eases, ranges;
+        builtin::Number scans, finenesses, ranges;
         builtin::Bit closed_bit, net_bit;
         auto scan = static_cast<uint8_t>(choice.scan);
         uint8_t closed = choice.closed, net = choice.net != nullptr;
         builtin::field(side, scans, scan, kScans - 1);
         side.bit(closed_bit, closed);
         if (closed) builtin::field(side, finenesses, choice.fineness, 10);
-        else builtin::field(side, eases, choice.ease, kMostEase);
         write_classes(side, extents, chunk.dtype.size, classes);
         write_units(side, choice.closed ? loop.units : units);
         std::vector<uint8_t> symbols, plain;

@@ -12,15 +12,10 @@ Encoder::Encoder(const Extents& extents, std::vector<int32_t> u, const uint8_t* 
     params_.closed = choice.closed;
     params_.net = choice.net != nullptr;
     params_.fineness = choice.closed ? choice.fineness : 0;
-    params_.ease = choice.closed ? 0 : choice.ease;
     if (choice.closed) truth_ = u;
     cells_.u = std::move(u);
     set_range();
     set_fine();
-    if (params_.ease) {
-        cells_.z.resize(cells_.u.size());
-        for (size_t i = 0; i < cells_.u.size(); i++) cells_.z[i] = cells_.u[i] * 256;
-    }
 }
 
 std::vector<Rules> Encoder::rules() const {
@@ -66,11 +61,10 @@ bool Encoder::sampled(uint32_t group, size_t position, double wanted) const {
 void Encoder::fill() {
     if (!of_) return;
     const std::vector<Rules> rule = rules();
-    int32_t* z = params_.ease ? cells_.z.data() : cells_.u.data();
     last_ = 0;
     walker_.walk([&](uint32_t g, size_t p, size_t step, size_t count, const ptrdiff_t* at) {
         for (size_t i = 0; i < count; i++, p += step) {
-            if (of_[p]) z[p] = rule[g].fill(z + p, at, last_);
+            if (of_[p]) cells_.u[p] = rule[g].fill(cells_.u.data() + p, at, last_);
             else last_ = cells_.u[p];
         }
     });
@@ -79,7 +73,7 @@ void Encoder::fill() {
 void Encoder::fit() {
     fill();
     if (choice_.fitted) fit_weights();
-    if ((choice_.closed || choice_.ease) && choice_.fitted) {
+    if (choice_.closed && choice_.fitted) {
         run();
         fit_weights();
     }
@@ -89,7 +83,7 @@ void Encoder::fit() {
         if (!choice_.net) fit_gains();  // a network sees the misses itself, and does more with them
         if (!any_fed_back(params_) && !choice_.net) std::vector<int32_t>().swap(cells_.s);
     }
-    if (choice_.closed || choice_.ease || cells_.s.size() || !choice_.fitted) run();
+    if (choice_.closed || cells_.s.size() || !choice_.fitted) run();
     fit_scales();
     if (choice_.net)
         net_ = std::make_unique<GridNet>(*choice_.net, order_.extents, cells_.u.data(), cells_.s.data(), params_.low, params_.high);
@@ -104,15 +98,14 @@ void Encoder::run() {
         const Rules& rules = rule[g];
         for (size_t i = 0; i < count; i++, p += step) {
             int32_t* u = cells_.u.data() + p;
-            int32_t* z = rules.ease ? cells_.z.data() + p : u;
             uint16_t* r = cells_.r.data() + p;
             if (of_ && of_[p]) {
-                *z = rules.fill(z, at, last_);
+                *u = rules.fill(u, at, last_);
                 *r = rules.fill_record(r, at);
                 continue;
             }
             int32_t* s = cells_.s.empty() ? nullptr : cells_.s.data() + p;
-            const int64_t first = at ? rules.predict(z, at) : rules.alone(last_);
+            const int64_t first = at ? rules.predict(u, at) : rules.alone(last_);
             const int64_t P = at ? rules.corrected(first, s, at) : first;
             if (params_.closed) {
                 const int64_t rounded = (P + 128) >> 8;
@@ -120,9 +113,7 @@ void Encoder::run() {
                 *u = static_cast<int32_t>(rounded + n * (int64_t(1) << rules.fine));
                 *r = rules.closed_record(*u - rounded);
             } else {
-                const int64_t state = rules.state(*u, P);
-                if (rules.ease) *z = static_cast<int32_t>(state);
-                *r = rules.open_record(state, P);
+                *r = rules.open_record(*u, P);
             }
             if (s) *s = Rules::miss(*u, first);
             last_ = *u;

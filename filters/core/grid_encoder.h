@@ -13,7 +13,6 @@ struct Choice {
     bool closed = false;
     bool fitted = true;    // least squares; else default weights
     int fineness = 7;      // closed
-    int ease = 0;          // open
     int finer = 0;         // closed: extra bits of fineness a coarse level of a hierarchy gets, at most
     const GridModel* net = nullptr;  // raster, open
     double share = 1;      // below 1: this is such a part of a grid, coded for an estimate alone
@@ -54,11 +53,10 @@ class Encoder {
     void fit_maps();
     template <class Put>
     void emit(Put&& put);
-    const int32_t* states() const { return params_.ease ? cells_.z.data() : cells_.u.data(); }
     // P of a coded cell
     int64_t prediction(const Rules& rules, size_t p, const ptrdiff_t* at) const {
         if (!at) return rules.alone(last_);
-        const int64_t first = rules.predict(states() + p, at);
+        const int64_t first = rules.predict(cells_.u.data() + p, at);
         return rules.corrected(first, cells_.s.empty() ? nullptr : cells_.s.data() + p, at);
     }
     Guess guess(const Rules& rules, size_t p, const ptrdiff_t* at) {

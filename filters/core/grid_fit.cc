@@ -141,21 +141,19 @@ void Encoder::fit_weights() {
         wanted[g] = enough ? std::max(3000.0, per_tap * m) : 0;
     }
     const std::vector<int32_t>& goal = choice_.closed ? truth_ : cells_.u;
-    const int32_t* states = this->states();
-    const int64_t goal_unit = params_.ease ? 256 : 1;
     each([&](uint32_t g, size_t p, const ptrdiff_t* at) {
         if (!at || wanted[g] == 0 || !sampled(g, p, wanted[g])) return;
-        const int32_t* z = states + p;
-        const int64_t z0 = z[at[0]];
+        const int32_t* u = cells_.u.data() + p;
+        const int64_t u0 = u[at[0]];
         Samples& s = samples[g];
-        for (size_t i = 1; i <= s.width; i++) s.rows.push_back(static_cast<float>(z[at[i]] - z0));
-        s.rows.push_back(static_cast<float>(goal[p] * goal_unit - z0));
+        for (size_t i = 1; i <= s.width; i++) s.rows.push_back(static_cast<float>(u[at[i]] - u0));
+        s.rows.push_back(static_cast<float>(goal[p] - u0));
     });
     for (size_t g = 0; g < n_groups; g++) {
         const Samples& s = samples[g];
         GroupParams& params = params_.groups[g];
         if (wanted[g] == 0 || s.count() < 10 * s.width) continue;
-        const double unit = 1.0 / static_cast<double>((int64_t(1) << params_.fineness) * goal_unit);
+        const double unit = 1.0 / static_cast<double>(int64_t(1) << params_.fineness);
         std::vector<double> defaults;
         for (size_t i = 1; i <= s.width; i++) defaults.push_back(order_.groups[g].taps[i].weight / 65536.0);
         const std::vector<double> x = regression(s, defaults, unit, 3);
@@ -218,7 +216,7 @@ void Encoder::fit_scales() {
         if (!at || order_.groups[g].cells < 400 || (choice_.sketch == 1 && !sampled(g, p ^ 0x5555, wanted))) return;
         int64_t f[kScaleTerms];
         const int64_t P = prediction(rule[g], p, at);
-        rule[g].features(states() + p, cells_.r.data() + p, at, P, f);
+        rule[g].features(cells_.u.data() + p, cells_.r.data() + p, at, P, f);
         Row row;
         for (int j = 0; j < kScaleTerms; j++) row.f[j] = static_cast<float>(f[j]);
         row.y = cells_.r[p];

@@ -103,7 +103,7 @@ def test_arbitrary_payloads_never_crash(payload: bytes) -> None:
 def test_the_header_is_what_the_format_says() -> None:
     x = np.ones((40, 3), "<f4", order="F")
     frame = encode(x, Bound(ABS, 0.25))
-    assert frame[:8] == b"BLRC" + bytes([0, 1, ord("f"), 2 | 8])
+    assert frame[:8] == b"BLRC" + bytes([0, 5, ord("f"), 2 | 8])
     assert struct.unpack("<HBBQdQQQ", frame[8:52]) == (4, 2, ABS, len(frame) - 56, 0.25, 0, 40, 3)
     assert struct.unpack("<I", frame[-4:]) == (zlib.crc32(frame[:-4]),)
 
