@@ -85,9 +85,9 @@ bool find_units(const Lattice& lattice, const std::vector<int64_t>& k, const Cla
                 std::vector<int32_t>& u);
 void write_units(SideWriter& side, const Units& units);
 Units read_units(SideReader& side, bool closed, size_t cells);
-// Back to k (kinds affine, dictionary, source), also of the cells of classes index and far; 0 where an item stands.
+// Back to k (kinds affine, dictionary, source) for `n` cells from `begin` on; 0 where a cell is not coded. u, k: of these cells.
 // Indices outside the lattice are damage.
-void from_units(const Units& units, const Lattice& lattice, const Classes& classes, const std::vector<int32_t>& u,
-                std::vector<int64_t>& k);
+void from_units(const Units& units, const Lattice& lattice, const Classes& classes, const int32_t* u, size_t begin,
+                size_t n, int64_t* k);
 
 }  // namespace baler::grid

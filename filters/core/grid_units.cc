@@ -131,55 +131,33 @@ void source_indices(const Units& units, const Lattice& lattice, const int32_t* u
     }
 }
 
-void from_units(const Units& units, const Lattice& lattice, const Classes& classes, const std::vector<int32_t>& u,
-                std::vector<int64_t>& k) {
-    const auto outside = [] { fail(BALER_ERR_CORRUPT, "grid: an index outside the lattice"); };
-    const size_t n = u.size();
+void from_units(const Units& units, const Lattice& lattice, const Classes& classes, const int32_t* u, size_t begin,
+                size_t n, int64_t* k) {
+    const uint8_t* of = classes.of.empty() ? nullptr : classes.of.data() + begin;
     const int64_t lowest = lattice.lowest(), highest = lattice.highest();
-    const auto place = [&](size_t i, int64_t x) {
-        if (x < lowest || x > highest) outside();
-        k[i] = x;
+    const auto place = [&](size_t i, __int128 x) {
+        if (x < lowest || x > highest) fail(BALER_ERR_CORRUPT, "grid: an index outside the lattice");
+        k[i] = static_cast<int64_t>(x);
     };
-    k.assign(n, 0);
-    const bool all = classes.of.empty();
-    const auto coded = [&](size_t i) { return all || !classes.of[i]; };
-    if (units.kind == Units::affine) {
-        // base + stride * u can leave 64 bits only in a damaged stream
-        const auto base = static_cast<__int128>(units.base);
-        for (size_t i = 0; i < n; i++) {
-            if (!coded(i)) continue;
-            const __int128 x = base + static_cast<__int128>(units.stride) * u[i];
-            if (x < lowest || x > highest) outside();
-            k[i] = static_cast<int64_t>(x);
-        }
-    } else if (units.kind == Units::dictionary) {
-        for (size_t i = 0; i < n; i++) {
-            if (!coded(i)) continue;
+    if (units.kind == Units::source) source_indices(units, lattice, u, n, k);
+    for (size_t i = 0; i < n; i++) {
+        if (of && of[i]) {
+            k[i] = 0;
+        } else if (units.kind == Units::affine) {
+            // base + stride * u can leave 64 bits only in a damaged stream
+            place(i, static_cast<__int128>(units.base) + static_cast<__int128>(units.stride) * u[i]);
+        } else if (units.kind == Units::dictionary) {
             if (u[i] < 0 || static_cast<size_t>(u[i]) >= units.entries.size())
                 fail(BALER_ERR_CORRUPT, "grid: a unit that the dictionary has not");
             place(i, units.entries[static_cast<size_t>(u[i])]);
-        }
-    } else if (units.kind == Units::source) {
-        source_indices(units, lattice, u.data(), n, k.data());
-        for (size_t i = 0; i < n; i++) {
-            if (!coded(i)) continue;
+        } else {
+            int64_t fix = 0;
             if (!units.fixes.empty()) {
                 const auto at = std::lower_bound(units.fixes.begin(), units.fixes.end(), std::make_pair(int64_t(u[i]), INT64_MIN));
-                int64_t x = k[i];
-                if (at != units.fixes.end() && at->first == u[i] && __builtin_add_overflow(x, at->second, &x)) outside();
-                k[i] = x;
+                if (at != units.fixes.end() && at->first == u[i]) fix = at->second;
             }
-            place(i, k[i]);
+            place(i, static_cast<__int128>(k[i]) + fix);
         }
-    }
-    if (all) return;
-    size_t next = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!classes.of[i]) continue;
-        const CellClass& c = classes.list[classes.of[i] - 1u];
-        if (c.type == CellClass::index) place(i, c.k);
-        else if (c.type == CellClass::far) place(i, classes.far[next++]);
-        else k[i] = 0;
     }
 }
 

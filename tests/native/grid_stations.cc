@@ -121,13 +121,17 @@ extern "C" BALER_API int grid_stations(const baler_array* array, const void* dat
                 builtin::SideReader unit_reader(unit_bytes.data(), unit_bytes.size());
                 const grid::Units read = grid::read_units(unit_reader, false, n);
                 unit_reader.finish();
-                std::vector<int64_t> again;
+                std::vector<int64_t> again(n);
                 t = now();
-                grid::from_units(read, lattice, back, u, again);
+                for (size_t at = 0; at < n; at += 100) {
+                    const size_t some = std::min<size_t>(100, n - at);
+                    grid::from_units(read, lattice, back, u.data() + at, at, some, again.data() + at);
+                }
                 r.seconds_back = now() - t;
                 for (size_t i = 0; i < n; i++) {
                     if (std::abs(int64_t(u[i])) > grid::kMostUnits) fail(BALER_ERR_ARGUMENT, "a unit is too large");
-                    if (!mask[i] && again[i] != k[i]) fail(BALER_ERR_ARGUMENT, "index %zu does not come back", i);
+                    const bool coded = back.of.empty() || !back.of[i];
+                    if (again[i] != (coded ? k[i] : 0)) fail(BALER_ERR_ARGUMENT, "index %zu does not come back", i);
                 }
                 r.unit_bytes = unit_bytes.size();
                 r.kind = units.kind;
@@ -167,8 +171,8 @@ extern "C" BALER_API int grid_stations_read(const baler_array* array, uint32_t b
         std::vector<int32_t> u(extents.cells());
         for (size_t i = 0; i < u.size(); i++) u[i] = static_cast<int32_t>((i * 2654435761u) % (2 * grid::kMostUnits)) - grid::kMostUnits;
         for (size_t i = 0; i < u.size(); i += 2) u[i] = static_cast<int32_t>(i % 7);
-        std::vector<int64_t> k;
-        grid::from_units(units, lattice, classes, u, k);
+        std::vector<int64_t> k(u.size());
+        if (!closed) grid::from_units(units, lattice, classes, u.data(), 0, u.size(), k.data());
         for (int64_t x : k)
             if (x < lattice.lowest() || x > lattice.highest()) fail(BALER_ERR_ARGUMENT, "an index outside the lattice got through");
         side.finish();
