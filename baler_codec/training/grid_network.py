@@ -70,10 +70,10 @@ def bits(y: torch.Tensor, example: torch.Tensor) -> torch.Tensor:
 class Pool:
     """Examples of many pieces, of which one is replaced now and then."""
 
-    def __init__(self, pieces: Pieces) -> None:
+    def __init__(self, pieces: Pieces, n: int = PIECES) -> None:
         self.pieces = pieces
         self.oldest = 0
-        found = [e for e in (pieces.draw() for _ in range(PIECES)) if e is not None]
+        found = [e for e in (pieces.draw() for _ in range(n)) if e is not None]
         self.places = [len(e.x) for e in found]
         self.x = torch.from_numpy(np.concatenate([e.x for e in found] or [np.zeros((0, len(pieces.inputs)), "i2")]))
         self.y = torch.from_numpy(np.concatenate([e.y for e in found] or [np.zeros((0, 2), "f4")]))

@@ -18,7 +18,7 @@ from .clock import Clock
 from .describe import origin
 from .grid_features import Inputs, default_inputs
 from .grid_network import IntegerNet, Network, Pool, convert, learn
-from .grid_pieces import Pieces, default_chunk, extents_of, piece_shape
+from .grid_pieces import PIECES, Pieces, default_chunk, extents_of, piece_shape
 from .progress import Progress
 
 DEFAULT_SECONDS = 120.0
@@ -61,7 +61,8 @@ def train_grid(
         with Progress(progress) as bar, torch.random.fork_rng(devices=[]):
             clock = Clock(steps, seconds)
             torch.manual_seed(seed)
-            pool = Pool(Pieces(data, piece, limit, inputs, seed))
+            some = PIECES if steps is None else min(PIECES, 2 + steps // 20)  # short trainings need few
+            pool = Pool(Pieces(data, piece, limit, inputs, seed), some)
             net = Network(len(inputs), hidden)
             cost = learn(net, pool, clock, seed, bar) if len(pool.x) else 0.0
             sample = pool.x[:: max(1, len(pool.x) // CALIBRATION)] if len(pool.x) else torch.zeros(1, len(inputs))

@@ -2,6 +2,11 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "instruction_set.h"
 #include "net_layers.h"
@@ -227,6 +232,33 @@ Guess GridNet::guess(size_t cell, int64_t P, int64_t expected) {
 
 }  // namespace grid
 
+namespace {
+
+// Sums of 16 outputs from o on.
+void outputs(const GridNetLayer& layer, size_t o, const int16_t* in, int32_t* sum) {
+    const int16_t* w = layer.weights + 2 * o;
+#if defined(__SSE2__)
+    __m128i s[4];
+    for (size_t i = 0; i < 4; i++) s[i] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(layer.bias + o + 4 * i));
+    for (size_t p = 0; p < layer.pairs; p++, w += 2 * layer.outputs) {
+        int32_t pair;
+        std::memcpy(&pair, in + 2 * p, 4);
+        const __m128i x = _mm_set1_epi32(pair);
+        for (size_t i = 0; i < 4; i++)
+            s[i] = _mm_add_epi32(s[i], _mm_madd_epi16(x, _mm_loadu_si128(reinterpret_cast<const __m128i*>(w + 8 * i))));
+    }
+    for (size_t i = 0; i < 4; i++) _mm_storeu_si128(reinterpret_cast<__m128i*>(sum + 4 * i), s[i]);
+#else
+    std::copy_n(layer.bias + o, 16, sum);
+    for (size_t p = 0; p < layer.pairs; p++, w += 2 * layer.outputs) {
+        const int32_t a = in[2 * p], b = in[2 * p + 1];
+        for (size_t i = 0; i < 16; i++) sum[i] += w[2 * i] * a + w[2 * i + 1] * b;
+    }
+#endif
+}
+
+}  // namespace
+
 void grid_net_portable(GridNetCall& call) {
     for (size_t i = 0; i < call.ratios; i++) {
         const int32_t z = std::clamp(call.z[i], -call.bound, call.bound);
@@ -237,15 +269,10 @@ void grid_net_portable(GridNetCall& call) {
     int16_t* out = call.hidden;
     for (size_t l = 0; l < call.n_layers; l++) {
         const GridNetLayer& layer = call.layers[l];
-        for (size_t o = 0; o < layer.outputs; o += kGridLanes / 2) {
-            int32_t sum[kGridLanes / 2];
-            std::copy_n(layer.bias + o, kGridLanes / 2, sum);
-            const int16_t* w = layer.weights + 2 * o;
-            for (size_t p = 0; p < layer.pairs; p++, w += 2 * layer.outputs) {
-                const int32_t a = in[2 * p], b = in[2 * p + 1];
-                for (size_t i = 0; i < kGridLanes / 2; i++) sum[i] += w[2 * i] * a + w[2 * i + 1] * b;
-            }
-            for (size_t i = 0; i < kGridLanes / 2; i++) {
+        for (size_t o = 0; o < layer.outputs; o += 16) {
+            int32_t sum[16];
+            outputs(layer, o, in, sum);
+            for (size_t i = 0; i < 16; i++) {
                 int32_t v = std::clamp(sum[i] >> layer.shift[o + i], -32768, 32767);
                 if (layer.activation) v = std::max(v, v >> layer.activation);
                 out[o + i] = static_cast<int16_t>(v);

@@ -138,7 +138,8 @@ def _grid(frame: Frame, model: Model | None) -> NDArray[np.generic]:
         raise CorruptDataError("grid of columns with lattices of their own")
     lattice = make_lattice(frame.dtype, *_rule(frame, model, 0))
     memory_order = frame.shape[::-1] if frame.fortran else frame.shape
-    return grid.decode(memory_order, lattice, frame.stable, frame.n_exceptions, frame.payload)
+    net = model.grid if model else None
+    return grid.decode(memory_order, lattice, frame.stable, frame.n_exceptions, frame.payload, net)
 
 
 def _records(frame: Frame) -> NDArray[np.generic]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from .entropy import Bits, Rans, lanes_for
 from .grid_classes import read_classes
+from .grid_net import GridNet
 from .grid_predict import DecodingLoop, Range, read_parameters
 from .grid_scans import extents, scan
 from .grid_units import from_units, read_units
@@ -19,7 +20,12 @@ MOST = (1 << 30) - 1  # |u|
 
 
 def decode(
-    memory_order: tuple[int, ...], lattice: Lattice, stable: bool, n_exceptions: int, reader: Reader
+    memory_order: tuple[int, ...],
+    lattice: Lattice,
+    stable: bool,
+    n_exceptions: int,
+    reader: Reader,
+    net: GridNet | None = None,
 ) -> NDArray[Any]:
     """Values in memory order, of the lattice's dtype."""
     grid = extents(memory_order)
@@ -40,11 +46,13 @@ def decode(
     coded = [c == 0 for c in classes.of]
     order = scan(kind, grid.n)
     if low < high and any(coded):
-        if side.bit("net"):
+        if not side.bit("net"):
+            net = None
+        elif net is None or kind or closed or not net.fits(grid.n):
             raise CorruptDataError("a network that the model has not")
         parameters = read_parameters(side, order.groups, grid.blocks, closed)
         side.finish()
-        loop = DecodingLoop(grid, order, coded, Range(low, high, closed, fineness), parameters)
+        loop = DecodingLoop(grid, order, coded, Range(low, high, closed, fineness), parameters, net)
         lanes = lanes_for(grid.cells)
         u = loop.read(Rans(symbols or b"\0\0\1\0" * lanes, lanes), Bits(bits))
     else:

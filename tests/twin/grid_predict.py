@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from operator import add
 
 from .entropy import Bits, Rans
+from .grid_net import GridNet
 from .grid_scans import Extents, Group, Scan
 from .grid_tables import CENTRED, LAPLACE, Table, table
 from .reader import CorruptDataError, unzigzag
@@ -106,9 +107,16 @@ class Loop:
     """u of all cells, in memory order."""
 
     def __init__(
-        self, grid: Extents, scan: Scan, coded: list[bool], limits: Range, parameters: list[Parameters | None]
+        self,
+        grid: Extents,
+        scan: Scan,
+        coded: list[bool],
+        limits: Range,
+        parameters: list[Parameters | None],
+        net: GridNet | None = None,
     ) -> None:
         self.grid, self.scan, self.coded, self.limits, self.parameters = grid, scan, coded, limits, parameters
+        self.net = net
         n = grid.n
         self.strides = (n[1] * n[2] * n[3], n[2] * n[3], n[3], 1)
         self.cells = [Cell() for _ in range(grid.cells)]
@@ -122,7 +130,7 @@ class Loop:
                 at = block * self.grid.block + self._flat(place)
                 taps = self._taps(self.scan.groups[number], block * self.grid.block, place)
                 if self.coded[at]:
-                    self._code(at, taps, parameters)
+                    self._code(at, taps, parameters, block * self.grid.block, place)
                 else:
                     self._fill(at, taps, parameters)
         return [cell.u for cell in self.cells]
@@ -148,6 +156,11 @@ class Loop:
                 places[i] = there if other in group.taps and self._inside(there) else first
         return [self.cells[block + self._flat(there)] for there in places]
 
+    def cell_at(self, block: int, place: tuple[int, ...], offset: tuple[int, ...]) -> Cell | None:
+        """The cell at an offset, if it is inside the block."""
+        there = tuple(map(add, place, offset))
+        return self.cells[block + self._flat(there)] if self._inside(there) else None
+
     def _clipped(self, x: int, shift: int = 0) -> int:
         return min(max(x, self.limits.low << shift), self.limits.high << shift)
 
@@ -167,12 +180,17 @@ class Loop:
         products = sum(w * (tap.u - u0) for w, tap in zip(parameters.weights[1:], taps[1:], strict=True))
         return self._clipped((u0 << 8) + ((products + 128) >> 8), 8)
 
-    def _code(self, at: int, taps: list[Cell], parameters: Parameters) -> None:
+    def _code(self, at: int, taps: list[Cell], parameters: Parameters, block: int, place: tuple[int, ...]) -> None:
         limits, closed, fineness = self.limits, self.limits.closed, self.limits.fineness
         first = self._first(taps, parameters)
         misses = sum(g * tap.s for g, tap in zip(parameters.gains, taps, strict=True))
         p = self._clipped(first + ((misses + (1 << 15)) >> 16), 8)
-        j, shape = parameters.map[self._context(p, taps, parameters.scale)]
+        e = self._expected(p, taps, parameters.scale)
+        context, base = self._context(e), p
+        if self.net:
+            p, context = self.net.guess(self, block, place, p, e)
+            p = self._clipped(p, 8)
+        j, shape = parameters.map[context]
         middle = (p + 128) >> 8
         if closed:
             anchor, phase, step = middle, CENTRED, fineness - parameters.fine
@@ -183,15 +201,18 @@ class Loop:
             k, j, phase, anchor = ((j - 36) >> 2) + 1, 32 + ((j - 36) & 3), CENTRED, middle
         u = anchor + (self.number(at, table(shape, j, phase), k, anchor, step) << step)
         self.before = check(limits.low - limits.slack, u, limits.high + limits.slack)
-        off = (abs(u - middle) << 4) >> fineness if closed else abs((u << 8) - p) >> 4
+        off = (abs(u - middle) << 4) >> fineness if closed else abs((u << 8) - base) >> 4
         self.cells[at] = Cell(u, min(off, 65535), min(max((u << 8) - first, -MISS), MISS))
 
-    def _context(self, p: int, taps: list[Cell], scale: list[int]) -> int:
+    def _expected(self, p: int, taps: list[Cell], scale: list[int]) -> int:
         h = 4 + self.limits.fineness if self.limits.closed else 4
         parts = taps[:2], taps[2:8], taps[8:13]
         f = [sum(min(abs((tap.u << 8) - p) >> h, 1 << 24) for tap in part) for part in parts]
         f += [sum(tap.r for tap in part) for part in parts] + [1]
-        e = min(sum(a * x for a, x in zip(scale, f, strict=True)) >> 12, 1 << 30)
+        return min(sum(a * x for a, x in zip(scale, f, strict=True)) >> 12, 1 << 30)
+
+    @staticmethod
+    def _context(e: int) -> int:
         if e == 0:
             return 0
         length = e.bit_length() - 1

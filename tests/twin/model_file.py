@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import lz
+from .grid_net import LEVEL, PHASE, GridNet
 from .lattice import ABS, EXACT, LATENT, PW_REL
 from .reader import CorruptDataError, ModelInvalidError, Reader, UnsupportedVersionError
 from .records import Field, read_fields
@@ -83,6 +84,7 @@ class Model:
     nets: dict[int, Net] = field(default_factory=dict)
     fields: list[Field] = field(default_factory=list)
     record_bytes: int = 0
+    grid: GridNet | None = None
     encoder: Net | None = None
     decoder: Net | None = None
 
@@ -111,7 +113,7 @@ def read_model(data: bytes) -> Model:
     if version := reader.u32():
         raise UnsupportedVersionError(f"model of version {version}")
     sections = reader.u32()
-    tags = [(b"META",), (b"BNDS",), (b"TABL", b"TABZ", b"RECD")][:sections]
+    tags = [(b"META",), (b"BNDS",), (b"TABL", b"TABZ", b"RECD", b"GRID")][:sections]
     if sections not in (2, 3):
         raise CorruptDataError("number of sections")
     content = {}
@@ -137,6 +139,9 @@ def read_model(data: bytes) -> Model:
         fields.finish()
         require(model.record_bytes > 0 and len(model.bounds) in (1, len(model.fields)), "fields")
         require(model.bounds[0][0] != LATENT, "bound latent of records")
+    if b"GRID" in content:
+        require(len(model.bounds) == 1, "bounds of a grid")
+        model.grid = _grid(content[b"GRID"])
     if b"TABL" in content:
         _table(content[b"TABL"], model)
     if b"TABZ" in content:
@@ -261,12 +266,32 @@ def _net(reader: Reader, allowed: dict[int, set[int]]) -> Net:
     for kind, shift, variable in inputs:
         require(variable in allowed.get(kind, ()), "net looks at what is not there")
         require(shift <= (14 if kind == LATENT_RAW else 0), "shift of an input")
+    return Net(bool(skip), inputs, _layers(reader, n_layers, skip, n_inputs, 1024))
+
+
+def _grid(reader: Reader) -> GridNet:
+    axes, zero, n_layers, skip, n_inputs = reader.u8(), reader.u8(), reader.u8(), reader.u8(), reader.u16()
+    require(1 <= axes <= 4 and not zero, "axes")
+    require(1 <= n_layers <= 6 and skip <= (n_layers > 1) and 1 <= n_inputs <= 256, "net")
+    inputs = [(reader.u8(), tuple(reader.i8() for _ in range(4))) for _ in range(n_inputs)]
+    for kind, offset in inputs:
+        require(kind <= PHASE and all(abs(o) <= 8 for o in offset) and not any(offset[: 4 - axes]), "input of a grid")
+        require(not any(offset) if kind >= LEVEL else offset < (0, 0, 0, 0), "input that is not known in time")
+    layers = _layers(reader, n_layers, skip, n_inputs, 256)
+    require(sum(layer.weight.size for layer in layers) <= 1 << 16, "too many weights")
+    net = Net(bool(skip), [], layers)
+    _outputs(net, 2)
+    reader.finish()
+    return GridNet(axes, inputs, net)
+
+
+def _layers(reader: Reader, n_layers: int, skip: int, n_inputs: int, most: int) -> list[Layer]:
     layers: list[Layer] = []
     width = n_inputs
     for i in range(n_layers):
         outputs, activation, size = reader.u16(), reader.u8(), reader.u8()
         last = i == n_layers - 1
-        require(1 <= outputs <= 1024 and activation <= (0 if last else 8) and size in (1, 2), "layer")
+        require(1 <= outputs <= most and activation <= (0 if last else 8) and size in (1, 2), "layer")
         width += n_inputs if last and skip else 0
         weight = np.frombuffer(reader.raw(outputs * width * size), f"<i{size}").astype(np.int64).reshape(outputs, width)
         bias = np.frombuffer(reader.raw(4 * outputs), "<i4").astype(np.int64)
@@ -277,7 +302,7 @@ def _net(reader: Reader, allowed: dict[int, set[int]]) -> Net:
         require(bool(np.all(largest < 1 << 31)), "sums may overflow")
         layers.append(Layer(activation, weight, bias, shifts))
         width = outputs
-    return Net(bool(skip), inputs, layers)
+    return layers
 
 
 def _outputs(net: Net, n: int) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from .model_file import Net
+if TYPE_CHECKING:
+    from .model_file import Net
 
 
 def run(net: Net, inputs: NDArray[np.int64]) -> NDArray[np.int64]:
