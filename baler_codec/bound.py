@@ -156,8 +156,8 @@ class ErrorBound:
             return same
         if x.dtype.kind in "iu":
             return same | _integers_inside(self, x, y)
-        a, b = x.astype(np.float64), y.astype(np.float64)
-        with np.errstate(invalid="ignore", over="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):  # also for NaN that signal
+            a, b = x.astype(np.float64), y.astype(np.float64)
             limit = self.value if self.kind == "abs" else self.value * np.abs(a)
             inside = np.abs(b - a) <= limit  # False for NaN
         lattice = np.isfinite(a) & np.isfinite(b) & ~((a == 0) & np.signbit(a))

@@ -17,7 +17,7 @@ void copy_item(const uint8_t* from, uint8_t* to) {
 
 // `one` is called with the place in the records and the place in the buffer of each of n cells from `begin` on.
 template <class Bytes, class One>
-void each_cell(const Cells& c, Bytes* records, size_t begin, size_t n, One one) {
+void each_cell(const RecordCells& c, Bytes* records, size_t begin, size_t n, One one) {
     size_t record = begin / c.elements, element = begin % c.elements;
     for (size_t i = 0; i < n; i++) {
         one(records + record * c.itemsize + c.offset + element * c.dtype.size, i * c.dtype.size);
@@ -29,7 +29,7 @@ void each_cell(const Cells& c, Bytes* records, size_t begin, size_t n, One one) 
 }
 
 template <class F>
-void with_copy(const Cells& c, F f) {
+void with_copy(const RecordCells& c, F f) {
     const bool swap = c.dtype.size > 1 && c.big_endian != host_is_big_endian();
     switch (c.dtype.size) {
         case 1: return f(copy_item<1, false>);
@@ -39,13 +39,13 @@ void with_copy(const Cells& c, F f) {
     }
 }
 
-void gather(const Cells& c, const uint8_t* records, size_t begin, size_t n, uint8_t* items) {
+void gather(const RecordCells& c, const uint8_t* records, size_t begin, size_t n, uint8_t* items) {
     with_copy(c, [&](auto* copy) {
         each_cell(c, records, begin, n, [&](const uint8_t* at, size_t i) { copy(at, items + i); });
     });
 }
 
-void scatter(const Cells& c, const uint8_t* items, size_t begin, size_t n, uint8_t* records) {
+void scatter(const RecordCells& c, const uint8_t* items, size_t begin, size_t n, uint8_t* records) {
     with_copy(c, [&](auto* copy) {
         each_cell(c, records, begin, n, [&](uint8_t* at, size_t i) { copy(items + i, at); });
     });
@@ -63,7 +63,7 @@ void store(uint8_t* p, uint64_t v, size_t size) {
 
 }  // namespace
 
-ColumnExceptions split_cells(const Cells& cells, const uint8_t* records, size_t rows, Column& column) {
+ColumnExceptions split_cells(const RecordCells& cells, const uint8_t* records, size_t rows, Column& column) {
     alignas(8) uint8_t items[kAtOnce * 8];
     uint8_t mask[kAtOnce];
     std::vector<uint64_t> where, what;
@@ -85,7 +85,7 @@ ColumnExceptions split_cells(const Cells& cells, const uint8_t* records, size_t 
     return collect(where, what);
 }
 
-void join_cells(const Cells& cells, const Column& column, const ColumnExceptions& exceptions, uint8_t* records) {
+void join_cells(const RecordCells& cells, const Column& column, const ColumnExceptions& exceptions, uint8_t* records) {
     alignas(8) uint8_t items[kAtOnce * 8];
     const size_t rows = column.k.size();
     for (size_t begin = 0; begin < rows; begin += kAtOnce) {

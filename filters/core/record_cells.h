@@ -7,7 +7,7 @@
 namespace baler {
 
 // One column: the items of a field's element, or all items of a wide field.
-struct Cells {
+struct RecordCells {
     size_t itemsize;  // of a record
     size_t offset;    // of the first item in a record
     size_t elements;  // items a record
@@ -16,7 +16,7 @@ struct Cells {
 };
 
 // Sets column.k and column.mask (rows: number of cells) by column.lattice.
-ColumnExceptions split_cells(const Cells& cells, const uint8_t* records, size_t rows, Column& column);
-void join_cells(const Cells& cells, const Column& column, const ColumnExceptions& exceptions, uint8_t* records);
+ColumnExceptions split_cells(const RecordCells& cells, const uint8_t* records, size_t rows, Column& column);
+void join_cells(const RecordCells& cells, const Column& column, const ColumnExceptions& exceptions, uint8_t* records);
 
 }  // namespace baler

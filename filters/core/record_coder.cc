@@ -15,7 +15,7 @@ constexpr size_t kLeastBytes = 4096;                 // of a field for which ano
 // Columns that are coded together: those of the record table, or the one of a wide field.
 struct Group {
     Table table;
-    std::vector<Cells> cells;
+    std::vector<RecordCells> cells;
     std::vector<uint32_t> sizes;  // of the columns' items
 };
 

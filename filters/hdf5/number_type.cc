@@ -94,7 +94,12 @@ bool describe_number(const Host& host, Id type, baler_field& field) {
 
 std::vector<baler_field> record_numbers(const Host& host, Id type) {
     Finder finder{host};
-    if (host.H5Tget_class(type) == kClassCompound) finder.compound(type, 0, 0);
+    switch (host.H5Tget_class(type)) {
+        case kClassCompound: finder.compound(type, 0, 0); break;
+        case kClassArray: finder.array(type, 0); break;
+        case kClassEnum: finder.number(type, 0, 1); break;
+        default: break;
+    }
     std::sort(finder.found.begin(), finder.found.end(),
               [](const baler_field& a, const baler_field& b) { return a.offset < b.offset; });
     return std::move(finder.found);

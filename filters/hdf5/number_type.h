@@ -12,8 +12,8 @@ namespace baler::h5 {
 // itemsize.
 bool describe_number(const Host& host, Id type, baler_field& field);
 
-// The numbers inside a compound type, by their places, all exact; structures in structures are flattened. Empty for
-// other types.
+// The numbers inside a compound type, by their places, all exact; structures in structures are flattened. Also those of
+// enumerations and of array types. Empty for other types.
 std::vector<baler_field> record_numbers(const Host& host, Id type);
 
 }  // namespace baler::h5
