@@ -1,6 +1,7 @@
 // A chunk as a grid of integers: what the stations of the grid coder hand to each other. docs/format.md, section 12.
 //
-//   lattice indices k -> classes (which cells are coded) -> units u -> scan (passes, taps) -> prediction, context -> symbols
+//   lattice indices k -> classes (which cells are coded) -> units u -> scan (passes, taps) -> prediction, context
+//   -> symbols
 #pragma once
 
 #include <array>
@@ -79,14 +80,15 @@ struct Units {
 
 constexpr int32_t kMostUnits = (1 << 30) - 1;  // |u| of coded cells never exceeds it
 
-// The units in which the coded cells' indices are the smallest or most regular integers; u gets one per cell (0 where a cell is not coded).
+// The units in which the coded cells' indices are the smallest or most regular integers; u gets one per cell (0 where a
+// cell is not coded).
 // false: impossible (indices spread too far; find_classes() should have made these cells far).
 bool find_units(const Lattice& lattice, const std::vector<int64_t>& k, const Classes& classes, Units& units,
                 std::vector<int32_t>& u);
 void write_units(SideWriter& side, const Units& units);
 Units read_units(SideReader& side, bool closed, size_t cells);
-// Back to k (kinds affine, dictionary, source) for `n` cells from `begin` on; 0 where a cell is not coded. u, k: of these cells.
-// Indices outside the lattice are damage.
+// Back to k (kinds affine, dictionary, source) for `n` cells from `begin` on; 0 where a cell is not coded. u, k: of these
+// cells. Indices outside the lattice are damage.
 void from_units(const Units& units, const Lattice& lattice, const Classes& classes, const int32_t* u, size_t begin,
                 size_t n, int64_t* k);
 

@@ -130,7 +130,7 @@ void code_runs(Side& side, MapModels& m, const Reach& reach, std::vector<uint8_t
             while (begin + length + 1 < n && of[begin + length + 1] == kind) length++;
         builtin::field(side, m.run, length, n - begin - 1);
         at = begin + length + 1;
-        if (Side::reading) std::fill(of.begin() + static_cast<ptrdiff_t>(begin), of.begin() + static_cast<ptrdiff_t>(at), kind);
+        if (Side::reading) std::fill_n(of.begin() + static_cast<ptrdiff_t>(begin), length + 1, kind);
     }
 }
 

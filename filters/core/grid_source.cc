@@ -49,7 +49,8 @@ bool follow(const std::vector<double>& v, const std::vector<double>& blur, size_
     if (!(quantum > 0) || !std::isfinite(quantum)) return false;
     line = {origin + (sv - quantum * su) / n, quantum};
     size_t off = 0;
-    for (size_t i = 0; i < v.size(); i++) off += std::fabs(line.offset + quantum * u[i] - v[i]) > std::max(blur[i], quantum * kOnLine);
+    for (size_t i = 0; i < v.size(); i++)
+        off += std::fabs(line.offset + quantum * u[i] - v[i]) > std::max(blur[i], quantum * kOnLine);
     return off <= v.size() / 50;
 }
 
@@ -77,7 +78,8 @@ bool decimal_fractions(const std::vector<double>& v, const std::vector<double>& 
             const size_t at = i * (v.size() - 1) / (some - 1);
             const double slack = blur[at] * scale, y = v[at] * scale;
             if (!(slack * kLeastGain <= 1)) return false;  // finer than the lattice
-            if (std::fabs(y - std::nearbyint(y)) > 0.6 * slack + std::fabs(y) * 0x1p-52 || std::fabs(y) > kMostUnits) break;
+            if (std::fabs(y) > kMostUnits) break;
+            if (std::fabs(y - std::nearbyint(y)) > 0.6 * slack + std::fabs(y) * 0x1p-52) break;
         }
         if (i < some) continue;
         units.divides = true;

@@ -1,85 +1,14 @@
 // Which units a chunk gets: what its own indices look like decides. docs/format.md, section 12.3. For the writer alone.
-#include <algorithm>
 #include <array>
 #include <cmath>
 
-#include "grid_units.h"
+#include "grid_survey.h"
 
 namespace baler::grid {
 namespace {
 
-constexpr size_t kMostEntries = 65536;
-constexpr size_t kLeastCellsPerEntry = 16;
-
-bool is_coded(const Classes& c, size_t i) { return c.of.empty() || !c.of[i]; }
-
-// What all coded indices have in common.
-struct Survey {
-    size_t cells = 0;
-    int64_t low = INT64_MAX, high = INT64_MIN;
-    uint64_t stride = 0;                // greatest common divisor of all differences
-    std::vector<int64_t> distinct;      // ascending; some of them where there are too many
-    bool all_distinct = true;
-    std::vector<uint64_t> there;        // a bit for each of low … high, if they are not too many
-
-    uint64_t span() const { return static_cast<uint64_t>(high) - static_cast<uint64_t>(low); }
-
-    Survey(const std::vector<int64_t>& k, const Classes& c, bool with_distinct) {
-        int64_t first = 0;
-        for (size_t i = 0; i < k.size(); i++) {
-            if (!is_coded(c, i)) continue;
-            if (!cells++) first = k[i];
-            low = std::min(low, k[i]);
-            high = std::max(high, k[i]);
-            if (stride == 1 || k[i] == first) continue;  // most data end up here soon
-            uint64_t a = k[i] > first ? static_cast<uint64_t>(k[i]) - static_cast<uint64_t>(first)
-                                      : static_cast<uint64_t>(first) - static_cast<uint64_t>(k[i]);
-            if (stride && a % stride == 0) continue;
-            uint64_t b = stride;
-            while (b) std::swap(a %= b, b);
-            stride = a;
-        }
-        if (!stride) stride = 1;
-        if (!cells || !with_distinct) return;
-        if (span() < 64 * std::max<uint64_t>(k.size(), 65536)) {
-            there.resize(static_cast<size_t>(span()) / 64 + 1);
-            for (size_t i = 0; i < k.size(); i++) {
-                if (!is_coded(c, i)) continue;
-                const auto at = static_cast<size_t>(k[i] - low);
-                there[at / 64] |= uint64_t(1) << at % 64;
-            }
-            for (size_t i = 0; i < there.size() && distinct.size() <= kMostEntries; i++)
-                for (uint64_t word = there[i]; word; word &= word - 1)
-                    distinct.push_back(low + static_cast<int64_t>(64 * i) + __builtin_ctzll(word));
-            all_distinct = distinct.size() <= kMostEntries;
-        } else {
-            constexpr size_t kSlots = 4 * kMostEntries;
-            std::vector<int64_t> slot(kSlots);
-            std::vector<uint8_t> used(kSlots);
-            int64_t last = low;
-            distinct.push_back(low);
-            for (size_t i = 0; i < k.size(); i++) {
-                if (!is_coded(c, i) || k[i] == last || k[i] == low) continue;
-                last = k[i];
-                size_t s = static_cast<size_t>(static_cast<uint64_t>(last) * 0x9e3779b97f4a7c15 >> 46);
-                while (used[s] && slot[s] != last) s = (s + 1) % kSlots;
-                if (used[s]) continue;
-                if (distinct.size() == kMostEntries) {
-                    all_distinct = false;
-                    break;
-                }
-                used[s] = 1;
-                slot[s] = last;
-                distinct.push_back(last);
-            }
-            std::sort(distinct.begin(), distinct.end());
-        }
-    }
-    bool dictionary_possible() const { return all_distinct && distinct.size() * kLeastCellsPerEntry <= cells; }
-    bool affine_possible() const { return span() / stride <= static_cast<uint64_t>(2) * kMostUnits; }
-};
-
-// Bits that the differences of neighbours take, as numbers of a smooth distribution: their lengths by entropy, the rest plain.
+// Bits that the differences of neighbours take, as numbers of a smooth distribution: their lengths by entropy, the
+// rest plain.
 class Roughness {
   public:
     void add(int64_t d) {
@@ -129,33 +58,6 @@ double roughness(const std::vector<int64_t>& k, const Classes& c, F&& unit) {
     }
     return std::min(first.bits(), second.bits());
 }
-
-// Ranks of indices among all distinct ones.
-class Ranks {
-  public:
-    explicit Ranks(const Survey& s) : s_(s) {
-        uint32_t before = 0;
-        for (uint64_t word : s.there) {
-            before_.push_back(before);
-            before += static_cast<uint32_t>(__builtin_popcountll(word));
-        }
-    }
-    size_t operator()(int64_t k) {
-        if (!before_.empty()) {
-            const auto at = static_cast<size_t>(k - s_.low);
-            const uint64_t below = s_.there[at / 64] & ((uint64_t(1) << at % 64) - 1);
-            return before_[at / 64] + static_cast<size_t>(__builtin_popcountll(below));
-        }
-        if (s_.distinct[last_] != k)
-            last_ = static_cast<size_t>(std::lower_bound(s_.distinct.begin(), s_.distinct.end(), k) - s_.distinct.begin());
-        return last_;
-    }
-
-  private:
-    const Survey& s_;
-    std::vector<uint32_t> before_;
-    size_t last_ = 0;
-};
 
 // u of some distinct indices, with the fixes they need; false: they are not multiples of one quantum after all.
 bool to_source(const Lattice& lattice, const std::vector<int64_t>& distinct, Units& units, std::vector<int32_t>& u) {
@@ -235,7 +137,8 @@ Choice choose(const Lattice& lattice, const std::vector<int64_t>& k, const Class
         return best;
     }
     double least = INFINITY;
-    const double slots = static_cast<double>(s.span() / s.stride) + 1, distinct = static_cast<double>(s.distinct.size());
+    const double slots = static_cast<double>(s.span() / s.stride) + 1;
+    const auto distinct = static_cast<double>(s.distinct.size());
     if (s.affine_possible()) {
         best.possible = true;
         best.units = affine_units(s);

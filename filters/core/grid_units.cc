@@ -153,7 +153,8 @@ void from_units(const Units& units, const Lattice& lattice, const Classes& class
         } else {
             int64_t fix = 0;
             if (!units.fixes.empty()) {
-                const auto at = std::lower_bound(units.fixes.begin(), units.fixes.end(), std::make_pair(int64_t(u[i]), INT64_MIN));
+                const auto at = std::lower_bound(units.fixes.begin(), units.fixes.end(),
+                                                 std::make_pair(int64_t(u[i]), INT64_MIN));
                 if (at != units.fixes.end() && at->first == u[i]) fix = at->second;
             }
             place(i, static_cast<__int128>(k[i]) + fix);

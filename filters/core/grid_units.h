@@ -8,7 +8,8 @@ namespace baler::grid {
 // Whether the simplest units hold all coded cells.
 bool affine_possible(const std::vector<int64_t>& k, const Classes& classes);
 
-// The step of the data itself, found in some of its indices (ascending, distinct); false: none that is coarser than the lattice.
+// The step of the data itself, found in some of its indices (ascending, distinct); false: none that is coarser than the
+// lattice.
 bool find_source(const Lattice& lattice, const std::vector<int64_t>& distinct, Units& units);
 // u of an index, and the index of a u without fixes.
 int64_t source_unit(const Units& units, double value);

@@ -40,7 +40,8 @@ class SideCost {
     static const std::array<float, 1024>& table() {
         static const std::array<float, 1024> bits = [] {
             std::array<float, 1024> t{};
-            for (size_t i = 0; i < t.size(); i++) t[i] = static_cast<float>(10 - std::log2(static_cast<double>(i) + 0.5));
+            for (size_t i = 0; i < t.size(); i++)
+                t[i] = static_cast<float>(10 - std::log2(static_cast<double>(i) + 0.5));
             return t;
         }();
         return bits;
