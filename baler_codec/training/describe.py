@@ -17,7 +17,7 @@ from .prepare import Table
 def origin(data: npt.NDArray[Any], licence: str | None) -> dict[str, Any]:
     """Say what a model comes from."""
     found = {
-        "data_sha256": hashlib.sha256(np.ascontiguousarray(data).tobytes()).hexdigest(),
+        "data_sha256": hashlib.sha256(np.ascontiguousarray(data).data).hexdigest(),
         "software": f"baler-codec {__version__}, torch {torch.__version__}, numpy {np.__version__}",
     }
     return found | ({"licence": licence} if licence else {})

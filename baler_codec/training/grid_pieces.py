@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..bound import ErrorBound
+from ..bound import ErrorBound, finite_range
 from .grid_features import Inputs, Level, features
 from .grid_raster import Extents, predict
 from .lattices import ABS, EXACT, PW_REL, Bound, Int, Lattice
@@ -18,7 +18,8 @@ PIECES = 40
 CELLS = 16_000  # of a piece that are learnt from
 FINEST, COARSEST = -5.3, -1.5  # log10 of bounds against the range
 MOST_UNITS = 1 << 30
-GAP = 4.0  # a fill value lies so many ranges of the others away
+MOST_SEEN = 1 << 22  # values from which the range is found
+GAP = 4.0  # what lies so many ranges outside is no fill value yet: the range is that of a sample
 
 
 @dataclass
@@ -58,9 +59,9 @@ class Pieces:
         self.array, self.shape, self.inputs = array, shape, inputs
         self.bound = bound
         self.rng = np.random.default_rng(seed)
-        self.coded = coded_cells(array)
-        seen = array[self.coded]
-        self.range = float(seen.max()) - float(seen.min()) if seen.size else 0.0
+        some = array.reshape(-1)[:: max(1, array.size // MOST_SEEN)]
+        self.low, self.high = finite_range(some)
+        self.range = self.high - self.low
         self.count = 0
 
     def draw(self) -> Examples | None:
@@ -68,13 +69,14 @@ class Pieces:
         self.count += 1
         start = [int(self.rng.integers(0, n - s + 1)) for n, s in zip(self.array.shape, self.shape, strict=True)]
         window = tuple(slice(a, a + s) for a, s in zip(start, self.shape, strict=True))
-        values, coded = self.array[window], self.coded[window]
+        values = self.array[window]
         extents = extents_of(self.shape)
         block = int(np.prod(extents))
         if values.size > block:  # blocks: one of them
             b = int(self.rng.integers(0, values.size // block))
-            values, coded = values.reshape(-1, block)[b], coded.reshape(-1, block)[b]
-        values, coded = values.ravel(), coded.ravel()
+            values = values.reshape(-1, block)[b]
+        values = values.ravel()
+        coded = coded_cells(values, self.low, self.high)
         if coded.sum() < 64:
             return None
         bound = self._bound(values[coded])
@@ -104,28 +106,16 @@ class Pieces:
         if given.kind == "pw_rel":
             return Bound(PW_REL, float(np.clip(given.value * 10 ** (3 * turn - 1.5), 1e-7, 0.3)))
         local = float(values.max()) - float(values.min())
-        size = self.range if self.rng.random() < 0.5 else local
+        size = self.range if self.rng.random() < 0.3 else local
         epsilon = size * 10 ** (FINEST + (COARSEST - FINEST) * turn)
         return Bound(ABS, epsilon) if epsilon > 0 and np.isfinite(epsilon) else None
 
 
-def coded_cells(array: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Find the cells that are numbers, and no fill values far from all others."""
-    coded: npt.NDArray[np.bool_] = np.isfinite(array) if array.dtype.kind == "f" else np.ones(array.shape, np.bool_)
-    for _ in range(3):
-        seen = array[coded].astype(np.float64)
-        if seen.size < 16:
-            break
-        for extreme in (seen.max(), seen.min()):
-            rest = seen[seen != extreme]
-            if not rest.size or seen.size - rest.size < 3:
-                continue
-            width = rest.max() - rest.min()
-            if min(abs(extreme - rest.max()), abs(extreme - rest.min())) > GAP * width:
-                coded &= array != array.dtype.type(extreme)
-                break
-        else:
-            break
+def coded_cells(values: npt.NDArray[Any], low: float, high: float) -> npt.NDArray[np.bool_]:
+    """Find the cells that are numbers, and no fill values far outside the range of the others."""
+    wide = GAP * (high - low)
+    with np.errstate(invalid="ignore"):
+        coded: npt.NDArray[np.bool_] = (values >= low - wide) & (values <= high + wide)
     return coded
 
 

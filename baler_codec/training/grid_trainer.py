@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ..bound import ErrorBound
+from ..bound import ErrorBound, finite_range
 from ..errors import BoundError, DTypeError, ShapeError
 from ..model import Model
 from ..sections import join_sections, pack_bounds, pack_meta
@@ -69,7 +69,6 @@ def train_grid(
             whole = convert(net, sample)
     finally:
         torch.set_num_threads(threads)
-    finite = data[np.isfinite(data)] if data.dtype.kind == "f" else data
     provenance: dict[str, Any] = {
         "dtype": data.dtype.str,
         "shape": list(data.shape),
@@ -80,7 +79,7 @@ def train_grid(
         **origin(data, licence),
     }
     meta = {
-        "ranges": [[float(finite.min()), float(finite.max())]] if finite.size else [[0.0, 0.0]],
+        "ranges": [list(finite_range(data))],
         "provenance": provenance,
         "metrics": {"bits_per_value_in_training": round(cost, 4)},
     }

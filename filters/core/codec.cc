@@ -103,7 +103,7 @@ void encode_items(const baler_array& array, const uint8_t* data, const Record* r
 
 // Leaves in `image` what a stored frame would hold when that is not the data itself.
 void encode_numbers(const baler_array& array, const Layout& layout, const void* data, const baler_settings& settings,
-                    const Model* model, Header header, Best& best, std::vector<uint8_t>& image) {
+                    const Model* model, const Model* for_grids, Header header, Best& best, std::vector<uint8_t>& image) {
     std::vector<uint8_t> copy;
     const void* native = native_values(array, data, copy);
     std::vector<ColumnExceptions> exceptions;
@@ -154,15 +154,19 @@ void encode_numbers(const baler_array& array, const Layout& layout, const void* 
         }
         const bool loose = !settings.stable && bound.kind == BALER_BOUND_ABS;
         const GridChunk chunk{dtype_of(array), flat.shape, &lattice, native, loose ? bound.value : 0,
-                              model ? model->grid.get() : nullptr};
+                              for_grids ? for_grids->grid.get() : nullptr};
         GridPayload grid;
         if (grid_encode(chunk, std::move(table.columns[0].k), exceptions[0], grid)) {
-            header.n_exceptions = grid.n_exceptions;
-            header.mode = BALER_MODE_GRID;
-            header.stable = !grid.closed;
-            offer(best, header, std::move(grid.bytes));
-            header.n_exceptions = 0;
-            header.stable = true;
+            Header framed = header;
+            framed.n_exceptions = grid.n_exceptions;
+            framed.mode = BALER_MODE_GRID;
+            framed.stable = !grid.closed;
+            if (grid.net) {
+                framed.has_model = true;
+                framed.model_id = for_grids->id;
+                framed.bound = Bound{};
+            }
+            offer(best, framed, std::move(grid.bytes));
         }
     }
     if (!bytes_could_win(image.data(), image.size(), array.itemsize, best.size)) return;
@@ -181,7 +185,12 @@ std::vector<uint8_t> encode(const baler_array& array, const void* data, const ba
     header.array = array;
     std::fill(header.array.shape + array.ndim, header.array.shape + BALER_MAX_NDIM, uint64_t(0));
     const Layout layout(array);
-    if (!model) {
+    // a model for grids is named only in the frames that its network codes; the others are those of its bound
+    const Model* for_grids = model && model->grid ? model : nullptr;
+    if (for_grids) {
+        header.bound = model->bounds[0];
+        model = nullptr;
+    } else if (!model) {
         header.bound = Bound{settings.bound_kind, settings.bound};
         check_bound(header.bound);
     }
@@ -205,7 +214,7 @@ std::vector<uint8_t> encode(const baler_array& array, const void* data, const ba
     if (n) {
         std::vector<uint8_t> image;
         if (array.kind == 'V') encode_items(array, bytes, record, header, best, image);
-        else encode_numbers(array, layout, data, settings, model, header, best, image);
+        else encode_numbers(array, layout, data, settings, model, for_grids, header, best, image);
         if (best.header.mode == BALER_MODE_STORED && !image.empty()) return write_frame(best.header, image.data(), n);
     }
     if (best.header.mode == BALER_MODE_STORED) return write_frame(best.header, bytes, n);

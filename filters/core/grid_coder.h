@@ -21,6 +21,7 @@ struct GridChunk {
 struct GridPayload {
     std::vector<uint8_t> bytes;
     bool closed = false;          // the frame is not stable
+    bool net = false;             // the frame needs its model
     uint64_t n_exceptions = 0;
 };
 

@@ -166,6 +166,7 @@ bool grid_encode(const GridChunk& chunk, std::vector<int64_t>&& k, const ColumnE
         put_part(w, plain);
         out.bytes = std::move(w.bytes);
         out.closed = choice.closed;
+        out.net = net != 0;
         out.n_exceptions = exact_cells(classes);
         return true;
     }
