@@ -164,6 +164,14 @@ std::vector<Value> sample(const std::vector<int64_t>& k, const std::vector<uint8
         if (of.empty() || !of[i]) some.push_back(k[i]);
     }
     *seen = some.size();
+    // fill values in few cells are the outermost ones
+    int64_t low = INT64_MAX, high = INT64_MIN;
+    for (size_t i = 0; i < n; i++) {
+        if (!of.empty() && of[i]) continue;
+        low = std::min(low, k[i]);
+        high = std::max(high, k[i]);
+    }
+    if (low < high && n > kSample) some.insert(some.end(), {low, high});
     std::sort(some.begin(), some.end());
     std::vector<Value> values;
     for (int64_t x : some) {
@@ -177,18 +185,21 @@ std::vector<int64_t> values_apart(const std::vector<int64_t>& k, const std::vect
     size_t seen = 0;
     std::vector<Value> values = sample(k, of, &seen);
     if (values.size() < 2) return {};
-    const uint64_t least = std::max<uint64_t>(8, k.size() / 2000);
-    const uint64_t frequent = k.size() <= kSample ? least : std::max<uint64_t>(3, least * kSample / k.size() / 2);
+    // A fill value in a few cells costs like any escape there, and spoils the predictions around them.
+    const uint64_t least = std::max<uint64_t>(8, k.size() / 50000);
+    const uint64_t frequent = k.size() <= kSample ? least : std::max<uint64_t>(1, least * kSample / k.size() / 2);
     mark_apart(values, frequent);
     mark_ends(values, frequent);
+    std::vector<Value*> marked;
+    for (Value& v : values)
+        if (v.special) marked.push_back(&v);
+    std::stable_sort(marked.begin(), marked.end(), [](const Value* a, const Value* b) { return a->count > b->count; });
+    for (size_t i = kMostSpecial; i < marked.size(); i++) marked[i]->special = false;
     std::vector<int64_t> special;
-    size_t others = 0;
-    for (const Value& v : values) {
+    for (const Value& v : values)
         if (v.special) special.push_back(v.k);
-        else others++;
-    }
     // a handful of values all over the place is no data with fill values
-    if (special.empty() || special.size() > kMostSpecial || others < 2 * special.size() + 2) return {};
+    if (special.empty() || values.size() - special.size() < 2 * special.size() + 2) return {};
     Census census(k, of, special, std::max(kLeastGap, bulk(values) * kGap));
     for (size_t j = 0; j < census.special.size();) {
         if (census.stands(j, least)) {

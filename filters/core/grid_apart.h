@@ -20,7 +20,8 @@ inline double distance(int64_t a, int64_t b) {
     return static_cast<double>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
 }
 
-// Distinct indices of some cells, one from each of many stretches, ascending. *seen: how many cells those were.
+// Distinct indices of some cells, one from each of many stretches, and the outermost ones, ascending. *seen: how many
+// cells those were.
 // of: cells that are not 0 there are left out; empty: none.
 std::vector<Value> sample(const std::vector<int64_t>& k, const std::vector<uint8_t>& of, size_t* seen);
 

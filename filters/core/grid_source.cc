@@ -183,7 +183,7 @@ void make_exact(const Lattice& lattice, const std::vector<int64_t>& distinct, co
     }
     if (few_digits(1 / line.quantum, slack / line.quantum / line.quantum, q)) attempt(0, q, true, least);
     constexpr size_t kGood = 3;
-    if (least * 4 < trial.k.size() || distinct.size() > 65536) return;
+    if (lattice.kind() != Lattice::Kind::ordinal || least * 4 < trial.k.size() || distinct.size() > 65536) return;
     few_digits(line.quantum, slack, q = line.quantum);
     for (int ulps : {0, 1, -1, 2, -2}) {
         double quantum = q;
@@ -195,7 +195,8 @@ void make_exact(const Lattice& lattice, const std::vector<int64_t>& distinct, co
 }  // namespace
 
 bool find_source(const Lattice& lattice, const std::vector<int64_t>& distinct, Units& units) {
-    if (lattice.dtype().kind != 'f' || distinct.size() < kLeastValues) return false;
+    if (lattice.dtype().kind != 'f' || lattice.kind() == Lattice::Kind::log) return false;
+    if (distinct.size() < kLeastValues) return false;
     std::vector<double> v(distinct.size()), blur(distinct.size());
     for (size_t i = 0; i < distinct.size(); i++) {
         v[i] = lattice.value(distinct[i]);

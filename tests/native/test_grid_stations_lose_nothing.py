@@ -218,6 +218,16 @@ def test_fill_values_are_found(fill: list[float], dtype: str, low: float, high: 
     assert report.masked == where.sum()
 
 
+@pytest.mark.parametrize("cells", [10, 60, 400])
+def test_a_fill_value_in_few_cells_is_found_too(cells: int) -> None:
+    rng = np.random.default_rng(14)
+    x = (smooth(rng, 400, 500) * 10 + 280).astype("f4")
+    x.flat[rng.choice(x.size, cells, replace=False)] = -999
+    report, _ = through(x, 0.05)
+    assert (report.special, report.masked) == (1, cells)
+    assert report.class_bytes < 20 + 4 * cells
+
+
 def test_what_is_no_fill_value_is_left_alone() -> None:
     """Counts, saturated and clipped values, a few levels, an outlier."""
     rng = np.random.default_rng(7)
@@ -225,7 +235,8 @@ def test_what_is_no_fill_value_is_left_alone() -> None:
     clipped = np.clip(field * 60 + 128, 0, 255).astype("u1")
     spiky = field.astype("f4")
     spiky[17, 19] = 1e6
-    for x in (rng.poisson(0.3, (200, 200)).astype("u2"), clipped, (np.round(field) * 100).astype("i4")):
+    tails = rng.pareto(1, (200, 200)).astype("i8")
+    for x in (rng.poisson(0.3, (200, 200)).astype("u2"), clipped, (np.round(field) * 100).astype("i4"), tails):
         assert through(x)[0].special == 0
     for x in (spiky, np.maximum(field, 0)):
         assert through(x, 1e-3)[0].masked == 0
