@@ -99,6 +99,8 @@ def train(
         raise BalerError(f"{output} exists: remove it, or give --overwrite")
     if latent != "auto" and not latent.isdecimal():
         raise BalerError(f'--latent is "auto" or a number, not {latent!r}')
+    if kind not in ("table", "grid"):
+        raise BalerError(f'--kind is "table" or "grid", not {kind!r}')
     options: dict[str, Any] = {"kind": kind, "hints": hint}
     for name, numbers in (("hidden", hidden), ("chunks", chunks)):
         if numbers is not None:
@@ -109,7 +111,10 @@ def train(
         if kind != "grid":
             options |= {"columns": list(data.names), "units": data.units}
         if kind != "grid" and len(data.shape) != 2:
-            raise BalerError(f"{source}: training wants a table (rows, columns), this array has shape {data.shape}")
+            raise BalerError(
+                f"{source}: training wants a table (rows, columns), this array has shape {data.shape}: "
+                "give --kind grid for fields, images and volumes"
+            )
         try:
             from ..training import train as train_model
         except ImportError as error:
