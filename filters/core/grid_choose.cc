@@ -6,7 +6,8 @@
 namespace baler::grid {
 namespace {
 
-constexpr size_t kSketch = 32768; // cells looked at for an estimate on the fixed lattice
+constexpr size_t kSketch = 16384; // cells looked at for an estimate on the fixed lattice
+constexpr double kSmooth = 1;       // bits a cell below which finer coarse levels are tried
 constexpr double kCloseBelow = 6;  // bits a cell from which on a closed loop gains nothing
 constexpr size_t kPiece = 24576;  // cells of the piece on which choices are tried
 
@@ -49,62 +50,137 @@ struct Piece {
     }
 };
 
-// Bits of the piece.
-double price(const Subject& subject, const Piece& piece, Choice choice) {
-    const std::vector<int32_t>& u = choice.closed ? *subject.closed : *subject.open;
+// A grid as one of its turns shows it.
+struct View {
+    int turn;
+    Extents extents;
+    std::vector<int32_t> open, closed;
     std::vector<uint8_t> of;
-    if (subject.of) of = piece.cut(subject.of, subject.extents);
+
+    View(const Subject& s, int by) : turn(by), extents(turned(s.extents, by)) {
+        if (s.of) of.assign(s.of, s.of + s.extents.cells());
+        of = grid::turn(of, s.extents, by);
+        open = grid::turn(*s.open, s.extents, by);
+        if (s.closed) closed = grid::turn(*s.closed, s.extents, by);
+    }
+    const uint8_t* classes() const { return of.empty() ? nullptr : of.data(); }
+};
+
+// Bits of a piece.
+double price(const View& view, const Piece& piece, Choice choice) {
+    const std::vector<int32_t>& u = choice.closed ? view.closed : view.open;
+    std::vector<uint8_t> of;
+    if (view.classes()) of = piece.cut(view.classes(), view.extents);
     choice.share = piece.share;
-    Encoder encoder(piece.extents, piece.cut(u.data(), subject.extents), of.empty() ? nullptr : of.data(), choice);
+    Encoder encoder(piece.extents, piece.cut(u.data(), view.extents), of.empty() ? nullptr : of.data(), choice);
     encoder.fit();
     return encoder.estimate().symbols;
 }
 
-// Bits of the whole on the fixed lattice, from a part of its cells.
-double sketch(const Subject& subject, Choice choice) {
+// Bits of the whole on the fixed lattice, from a part of its cells. hasty: by the neighbours' values alone, without
+// what past predictions missed by.
+double sketch(const View& view, Choice choice, bool hasty) {
     choice.closed = false;
-    choice.sketch = std::min(0.999, static_cast<double>(kSketch) / static_cast<double>(subject.extents.cells()));
-    Encoder encoder(subject.extents, *subject.open, subject.of, choice);
+    choice.hasty = hasty;
+    choice.sketch = std::min(0.999, static_cast<double>(kSketch) / static_cast<double>(view.extents.cells()));
+    Encoder encoder(view.extents, view.open, view.classes(), choice);
     encoder.fit();
     const Cost cost = encoder.estimate();
     return cost.symbols + cost.side;
 }
 
+class Chooser {
+  public:
+    explicit Chooser(const Subject& subject) : subject_(subject) {}
+
+    Choice run() {
+        raster();
+        const bool solid = can_turn(subject_.extents);
+        for (int by = 0; by < (solid ? kTurns : 1); by++) {
+            const View view(subject_, by);
+            others(view, by == 0 ? Scan::parity : Scan::raster);
+            others(view, Scan::slices);
+            if (!solid || by == 0) loops(view);
+            else if (Order::possible(Scan::slices, view.extents)) loop(view, Scan::slices, 0);
+        }
+        return best_;
+    }
+
+  private:
+    Choice plain(Scan scan, int by) const {
+        Choice c;
+        c.scan = scan;
+        c.turn = by;
+        c.fineness = subject_.fineness;
+        return c;
+    }
+
+    void offer(const Choice& c, double bits) {
+        if (bits >= least_) return;
+        least_ = bits;
+        best_ = c;
+    }
+
+    // The raster is the measure: once with everything, and once in haste, as the others are.
+    void raster() {
+        const View view(subject_, 0);
+        const Choice c = plain(Scan::raster, 0);
+        const double full = sketch(view, c, false);
+        offer(c, full);
+        open_[0][0] = full;
+        const double hasty = sketch(view, c, true);
+        // what misses tell helps the others, too, but less
+        scale_ = std::min(1.0, full / hasty * 1.02 + 0.02);
+        Choice unfitted = c;
+        unfitted.fitted = false;
+        offer(unfitted, sketch(view, unfitted, true) * 1.01);
+        if (!subject_.net) return;
+        Choice learned = c;
+        learned.net = subject_.net;
+        offer(learned, sketch(view, learned, false));
+    }
+
+    void others(const View& view, Scan scan) {
+        if (!Order::possible(scan, view.extents)) return;
+        const Choice c = plain(scan, view.turn);
+        const double bits = sketch(view, c, true) * std::max(scale_, 0.97);
+        open_[static_cast<int>(scan)][view.turn] = bits;
+        offer(c, bits);
+    }
+
+    void loops(const View& view) {
+        const double a_cell = open_[0][0] / static_cast<double>(subject_.extents.cells());
+        loop(view, Scan::raster, 0);
+        loop(view, Scan::parity, a_cell < kSmooth ? 2 : 0);
+        loop(view, Scan::slices, 0);
+        if (a_cell < kSmooth) loop(view, Scan::slices, 1);
+    }
+
+    // A closed loop against the fixed lattice in the same scan, on a piece.
+    void loop(const View& view, Scan scan, int finer) {
+        const Piece piece(view.extents);
+        const double open = open_[static_cast<int>(scan)][view.turn];
+        if (!subject_.closed || !Order::possible(scan, view.extents) || !Order::possible(scan, piece.extents)) return;
+        if (open > kCloseBelow * static_cast<double>(subject_.extents.cells())) return;
+        const Choice c = plain(scan, view.turn);
+        double& fixed = piece_[static_cast<int>(scan)][view.turn];
+        if (fixed == 0) fixed = std::max(price(view, piece, c), 1.0);
+        Choice closed = c;
+        closed.closed = true;
+        closed.finer = finer;
+        offer(closed, open * price(view, piece, closed) / fixed);
+    }
+
+    const Subject& subject_;
+    Choice best_;
+    double least_ = 1e300;
+    double scale_ = 1;
+    double open_[kScans][kTurns] = {};   // estimates for the whole on the fixed lattice
+    double piece_[kScans][kTurns] = {};  // bits of the piece there
+};
+
 }  // namespace
 
-Choice choose(const Subject& subject) {
-    const Piece piece(subject.extents);
-    Choice best;
-    double least = 1e300;
-    const auto offer = [&](const Choice& c, double bits) {
-        if (bits >= least) return;
-        least = bits;
-        best = c;
-    };
-    const auto cells = static_cast<double>(subject.extents.cells());
-    for (int scan = 0; scan < kScans; scan++) {
-        Choice c;
-        c.scan = static_cast<Scan>(scan);
-        c.fineness = subject.fineness;
-        if (!Order::possible(c.scan, subject.extents)) continue;
-        const double open = sketch(subject, c);
-        offer(c, open);
-        if (c.scan == Scan::raster) {
-            Choice plain = c;
-            plain.fitted = false;
-            offer(plain, sketch(subject, plain));
-            if (subject.net) {
-                Choice learned = c;
-                learned.net = subject.net;
-                offer(learned, sketch(subject, learned));
-            }
-        }
-        if (!subject.closed || open > kCloseBelow * cells || !Order::possible(c.scan, piece.extents)) continue;
-        Choice loop = c;
-        loop.closed = true;
-        offer(loop, open * price(subject, piece, loop) / std::max(price(subject, piece, c), 1.0));
-    }
-    return best;
-}
+Choice choose(const Subject& subject) { return Chooser(subject).run(); }
 
 }  // namespace baler::grid

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "grid_encoder.h"
+#include "grid_turn.h"
 
 namespace baler::grid {
 

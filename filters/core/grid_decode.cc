@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "grid_coder.h"
+#include "grid_turn.h"
 #include "grid_net.h"
 #include "scalar.h"
 
@@ -150,12 +151,14 @@ void grid_decode(const GridChunk& chunk, bool stable, uint64_t n_exceptions, Byt
     SideReader side(side_bytes.raw(n_side), n_side);
     const Extents extents(chunk.shape);
     const size_t n = extents.cells();
-    builtin::Number scans, finenesses, ranges;
+    builtin::Number scans, turns, finenesses, ranges;
     builtin::Bit closed_bit, net_bit;
     uint8_t scan = 0, closed = 0, net = 0;
-    int fineness = 0;
+    int fineness = 0, by = 0;
     builtin::field(side, scans, scan, kScans - 1);
-    if (!Order::possible(static_cast<Scan>(scan), extents)) damaged("its scan is not for this shape");
+    if (can_turn(extents)) builtin::field(side, turns, by, kTurns - 1);
+    const Extents grid_extents = turned(extents, by);
+    if (!Order::possible(static_cast<Scan>(scan), grid_extents)) damaged("its scan is not for this shape");
     side.bit(closed_bit, closed);
     if (closed) builtin::field(side, finenesses, fineness, 10);
     if (closed && fineness < 4) damaged("its steps are too coarse");
@@ -177,9 +180,9 @@ void grid_decode(const GridChunk& chunk, bool stable, uint64_t n_exceptions, Byt
     std::vector<int32_t> u;
     if (low < high && coded) {
         side.bit(net_bit, net);
-        if (net && (!chunk.net || scan != 0 || closed || !GridNet::fits(*chunk.net, extents)))
+        if (net && (!chunk.net || scan != 0 || by || closed || !GridNet::fits(*chunk.net, extents)))
             damaged("it wants a network that its model has not");
-        const Order order(static_cast<Scan>(scan), extents);
+        const Order order(static_cast<Scan>(scan), grid_extents);
         Params params(order);
         params.closed = closed != 0;
         params.net = net != 0;
@@ -195,7 +198,10 @@ void grid_decode(const GridChunk& chunk, bool stable, uint64_t n_exceptions, Byt
             stream = idle.data();
             n_symbols = idle.size();
         }
-        u = Decoder(order, params, classes, chunk.net, RansDecoder(stream, n_symbols, lanes), BitReader(bits.raw(n_bits), n_bits)).run();
+        Classes in_order;
+        if (by) in_order.of = turn(classes.of, extents, by);
+        u = Decoder(order, params, by ? in_order : classes, chunk.net, RansDecoder(stream, n_symbols, lanes), BitReader(bits.raw(n_bits), n_bits)).run();
+        u = turn_back(std::move(u), extents, by);
     } else {
         side.finish();
         if (n_symbols || n_bits) damaged("symbols that nobody asked for");

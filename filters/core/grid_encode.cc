@@ -127,11 +127,12 @@ bool grid_encode(const GridChunk& chunk, std::vector<int64_t>&& k, const ColumnE
         Choice choice;
         if (!trivial) choice = choose(subject);
         SideWriter side;
-        builtin::Number scans, finenesses, ranges;
+        builtin::Number scans, turns, finenesses, ranges;
         builtin::Bit closed_bit, net_bit;
         auto scan = static_cast<uint8_t>(choice.scan);
         uint8_t closed = choice.closed, net = choice.net != nullptr;
         builtin::field(side, scans, scan, kScans - 1);
+        if (can_turn(extents)) builtin::field(side, turns, choice.turn, kTurns - 1);
         side.bit(closed_bit, closed);
         if (closed) builtin::field(side, finenesses, choice.fineness, 10);
         write_classes(side, extents, chunk.dtype.size, classes);
@@ -142,10 +143,13 @@ bool grid_encode(const GridChunk& chunk, std::vector<int64_t>&& k, const ColumnE
             builtin::signed_field(side, ranges, l);
             builtin::signed_field(side, ranges, h);
         } else {
-            Encoder encoder(extents, choice.closed ? std::move(loop.u) : std::move(u), of, choice);
+            const std::vector<uint8_t> of_turned = choice.turn ? turn(classes.of, extents, choice.turn) : std::vector<uint8_t>();
+            std::vector<int32_t>& values = choice.closed ? loop.u : u;
+            if (choice.turn) values = turn(values, extents, choice.turn);
+            Encoder encoder(turned(extents, choice.turn), std::move(values), of_turned.empty() ? of : of_turned.data(), choice);
             encoder.fit();
             encoder.release_truth();
-            if (choice.closed && !keeps_bound(chunk, classes, loop.units, encoder.u())) {
+            if (choice.closed && !keeps_bound(chunk, classes, loop.units, turn_back(std::vector<int32_t>(encoder.u()), extents, choice.turn))) {
                 subject.closed = nullptr;  // not seen; the fixed lattice never fails
                 continue;
             }

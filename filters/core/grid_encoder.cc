@@ -73,6 +73,11 @@ void Encoder::fill() {
 void Encoder::fit() {
     fill();
     if (choice_.fitted) fit_weights();
+    if (choice_.hasty) {
+        fit_scales();
+        fit_maps();
+        return;
+    }
     if (choice_.closed && choice_.fitted) {
         run();
         fit_weights();

@@ -15,9 +15,10 @@ struct Samples {
     const float* row(size_t i) const { return rows.data() + i * (width + 1); }
 };
 
-double residual(const float* row, const std::vector<double>& x) {
+template <class T>
+double residual(const T* row, const std::vector<double>& x) {
     double e = row[x.size()];
-    for (size_t i = 0; i < x.size(); i++) e -= x[i] * row[i];
+    for (size_t i = 0; i < x.size(); i++) e -= x[i] * static_cast<double>(row[i]);
     return e;
 }
 
@@ -30,9 +31,10 @@ std::vector<double> regression(const Samples& s, const std::vector<double>& defa
         std::vector<double> A(m * m), b(m);
         double errors = 0, activities = 0;
         for (size_t r = 0; r < n; r++) {
-            const float* d = s.row(r);
+            double d[kMaxTaps + 1];
+            std::copy_n(s.row(r), m + 1, d);
             double activity = 0;
-            for (size_t i = 0; i < std::min<size_t>(m, 7); i++) activity += std::fabs(static_cast<double>(d[i]));
+            for (size_t i = 0; i < std::min<size_t>(m, 7); i++) activity += std::fabs(d[i]);
             activity *= unit;
             double w;
             if (round == 0) {
@@ -129,7 +131,7 @@ const float* bits_of_frequency() {
 }
 
 void Encoder::fit_weights() {
-    const double per_tap = 600, least_per_tap = 60 * std::max(choice_.share, 0.2) / 1;
+    const double per_tap = choice_.hasty ? 250 : 600, least_per_tap = 60 * std::max(choice_.share, 0.2) / 1;
     const size_t n_groups = order_.groups.size();
     std::vector<Samples> samples(n_groups);
     std::vector<double> wanted(n_groups);
@@ -138,7 +140,7 @@ void Encoder::fit_weights() {
         samples[g].width = taps ? taps - 1 : 0;
         const double m = static_cast<double>(samples[g].width);
         const bool enough = taps > 1 && static_cast<double>(order_.groups[g].cells) >= least_per_tap * m;
-        wanted[g] = enough ? std::max(3000.0, per_tap * m) : 0;
+        wanted[g] = enough ? std::max(choice_.hasty ? 1500.0 : 3000.0, per_tap * m) : 0;
     }
     const std::vector<int32_t>& goal = choice_.closed ? truth_ : cells_.u;
     each([&](uint32_t g, size_t p, const ptrdiff_t* at) {
@@ -156,7 +158,7 @@ void Encoder::fit_weights() {
         const double unit = 1.0 / static_cast<double>(int64_t(1) << params_.fineness);
         std::vector<double> defaults;
         for (size_t i = 1; i <= s.width; i++) defaults.push_back(order_.groups[g].taps[i].weight / 65536.0);
-        const std::vector<double> x = regression(s, defaults, unit, 3);
+        const std::vector<double> x = regression(s, defaults, unit, choice_.hasty ? 2 : 3);
         params.fitted = true;
         params.precision = static_cast<uint8_t>(precision_for(s, x, unit, static_cast<double>(order_.groups[g].cells) / choice_.share));
         for (size_t i = 1; i <= s.width; i++) params.weight[i] = rounded_weight(x[i - 1], params.precision);
@@ -219,7 +221,7 @@ void Encoder::fit_scales() {
         rule[g].features(cells_.u.data() + p, cells_.r.data() + p, at, P, f);
         Row row;
         for (int j = 0; j < kScaleTerms; j++) row.f[j] = static_cast<float>(f[j]);
-        row.y = cells_.r[p];
+        row.y = choice_.hasty ? rule[g].open_record(cells_.u[p], P) : cells_.r[p];
         rows[g].push_back(row);
     });
     for (size_t g = 0; g < n_groups; g++) {

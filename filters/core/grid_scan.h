@@ -104,7 +104,14 @@ class Walker {
     std::array<size_t, 4> strides_{};
     std::vector<Reach> reach_;
     std::vector<std::vector<ptrdiff_t>> inner_;  // distances when every tap is inside
-    ptrdiff_t resolved_[kMaxTaps];
+    // What was resolved for cells as near to the edges, by a hash of how near.
+    struct Resolved {
+        uint64_t key = UINT64_MAX;
+        bool any = false;
+        ptrdiff_t at[kMaxTaps];
+    };
+    static constexpr size_t kRemembered = 256;
+    std::vector<Resolved> resolved_;
 };
 
 }  // namespace baler::grid
