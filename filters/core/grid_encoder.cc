@@ -6,7 +6,7 @@
 namespace baler::grid {
 
 Encoder::Encoder(const Extents& extents, std::vector<int32_t> u, const uint8_t* of, const Choice& choice)
-    : order_(choice.scan, extents), choice_(choice), of_(of), params_(order_, static_cast<size_t>(static_cast<double>(kOwnMap) * choice.share)), walker_(order_) {
+    : order_(choice.scan, extents), choice_(choice), of_(of), params_(order_), walker_(order_) {
     cells_.r.assign(u.size(), 0);
     sketch_below_ = static_cast<uint64_t>(choice.sketch * 0x1p32);
     params_.closed = choice.closed;

@@ -16,7 +16,6 @@ struct Choice {
     int fineness = 7;      // closed
     int finer = 0;         // closed: extra bits of fineness a coarse level of a hierarchy gets, at most
     const GridModel* net = nullptr;  // raster, open
-    double share = 1;      // below 1: this is such a part of a grid, coded for an estimate alone
     bool hasty = false;    // in a sketch: no misses, no records
     double sketch = 1;     // below 1: only such a part of the cells is looked at, to fit and to estimate
 };

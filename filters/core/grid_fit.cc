@@ -131,7 +131,7 @@ const float* bits_of_frequency() {
 }
 
 void Encoder::fit_weights() {
-    const double per_tap = choice_.hasty ? 250 : 600, least_per_tap = 60 * std::max(choice_.share, 0.2) / 1;
+    const double per_tap = choice_.hasty ? 250 : 600, least_per_tap = 60;
     const size_t n_groups = order_.groups.size();
     std::vector<Samples> samples(n_groups);
     std::vector<double> wanted(n_groups);
@@ -160,7 +160,7 @@ void Encoder::fit_weights() {
         for (size_t i = 1; i <= s.width; i++) defaults.push_back(order_.groups[g].taps[i].weight / 65536.0);
         const std::vector<double> x = regression(s, defaults, unit, choice_.hasty ? 2 : 3);
         params.fitted = true;
-        params.precision = static_cast<uint8_t>(precision_for(s, x, unit, static_cast<double>(order_.groups[g].cells) / choice_.share));
+        params.precision = static_cast<uint8_t>(precision_for(s, x, unit, static_cast<double>(order_.groups[g].cells)));
         for (size_t i = 1; i <= s.width; i++) params.weight[i] = rounded_weight(x[i - 1], params.precision);
     }
 }
@@ -174,7 +174,7 @@ void Encoder::fit_gains() {
         const size_t taps = order_.groups[g].taps.size();
         samples[g].width = taps;
         const auto m = static_cast<double>(taps);
-        wanted[g] = taps && static_cast<double>(order_.groups[g].cells) >= 100 * m * choice_.share ? std::max(3000.0, 600 * m) : 0;
+        wanted[g] = taps && static_cast<double>(order_.groups[g].cells) >= 100 * m ? std::max(3000.0, 600 * m) : 0;
     }
     each([&](uint32_t g, size_t p, const ptrdiff_t* at) {
         if (!at || wanted[g] == 0 || !sampled(g, p, wanted[g])) return;
@@ -196,10 +196,10 @@ void Encoder::fit_gains() {
             const double before = residual(s.row(r), none) * unit, after = residual(s.row(r), x) * unit;
             gain += std::log2((before * before + 0.1) / (after * after + 0.1)) / 2;
         }
-        gain *= static_cast<double>(order_.groups[g].cells) / choice_.share / static_cast<double>(s.count());
+        gain *= static_cast<double>(order_.groups[g].cells) / static_cast<double>(s.count());
         if (gain < 12 * static_cast<double>(s.width)) continue;
         params.fed_back = true;
-        params.gain_precision = static_cast<uint8_t>(precision_for(s, x, unit, static_cast<double>(order_.groups[g].cells) / choice_.share));
+        params.gain_precision = static_cast<uint8_t>(precision_for(s, x, unit, static_cast<double>(order_.groups[g].cells)));
         for (size_t i = 0; i < s.width; i++) params.gain[i] = rounded_weight(x[i], params.gain_precision);
     }
 }
@@ -225,7 +225,7 @@ void Encoder::fit_scales() {
         rows[g].push_back(row);
     });
     for (size_t g = 0; g < n_groups; g++) {
-        if (static_cast<double>(rows[g].size()) < 300 * std::min(choice_.sketch, choice_.share)) continue;
+        if (static_cast<double>(rows[g].size()) < 300 * choice_.sketch) continue;
         GroupParams& params = params_.groups[g];
         constexpr size_t m = kScaleTerms;
         std::vector<double> x(m);

@@ -97,7 +97,7 @@ ScaleMap::ScaleMap() {
     }
 }
 
-Params::Params(const Order& order, size_t own) {
+Params::Params(const Order& order) {
     constexpr uint32_t common = UINT32_MAX;
     bool any_common = false;
     for (size_t g = 0; g < order.groups.size(); g++) {
@@ -105,7 +105,7 @@ Params::Params(const Order& order, size_t own) {
         const auto& taps = order.groups[g].taps;
         for (size_t i = 0; i < taps.size(); i++) p.weight[i] = taps[i].weight;
         groups.push_back(p);
-        if (order.groups[g].cells >= own) {
+        if (order.groups[g].cells >= kOwnMap) {
             map_of.push_back(static_cast<uint32_t>(maps.size()));
             maps.emplace_back();
         } else {

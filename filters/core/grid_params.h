@@ -38,8 +38,7 @@ struct Params {
     std::vector<uint32_t> map_of;    // group -> map
 
     // With default parameters for everything.
-    // own: groups of at least so many cells have a map of their own (estimates on a piece ask for less).
-    explicit Params(const Order& order, size_t own = kOwnMap);
+    explicit Params(const Order& order);
 };
 
 void write_params(SideWriter& side, const Order& order, const Params& params);
