@@ -151,9 +151,7 @@ class Model:
             ranges = ranges_of(record, data)
             bounds = tuple(b.of_range(*r) for b, r in zip(bounds, ranges, strict=True))
         _unique_names(record.names)
-        columns = [{"name": f.name, **({"dtype": f.source} if f.source else {})} for f in record.fields]
-        sections = {"META": pack_meta({"columns": columns}), "BNDS": pack_bounds(_shortest(bounds))}
-        return cls.from_bytes(join_sections(sections | {"RECD": file.pack_record(record)}))
+        return cls.from_bytes(file.record_file(record, bounds, named=True))
 
     @property
     def id(self) -> str:
@@ -326,10 +324,6 @@ class Model:
         bound = kinds[0] if len(kinds) == 1 else f"{len(kinds)} different"
         extra = f", {self.latents} latents" if self.latents else ""
         return f"<Model {self._id[:19]}… {columns}{extra}, bound {bound}, {len(self._bytes)} bytes>"
-
-
-def _shortest(bounds: Sequence[ErrorBound]) -> Sequence[ErrorBound]:
-    return bounds[:1] if len(set(bounds)) == 1 else bounds
 
 
 def _unique_names(columns: Sequence[str]) -> list[str]:

@@ -119,6 +119,14 @@ def parse_meta(raw: bytes) -> dict[str, Any]:
     return meta
 
 
+def record_file(record: Record, bounds: Sequence[ErrorBound], *, named: bool) -> bytes:
+    """Build the model file that tells an encoder the fields and bounds of records, with or without their names."""
+    columns = [{"name": f.name, **({"dtype": f.source} if f.source else {})} for f in record.fields]
+    meta = pack_meta({"columns": columns} if named else {})
+    shortest = bounds[:1] if len(set(bounds)) == 1 else bounds
+    return join_sections({"META": meta, "BNDS": pack_bounds(shortest), "RECD": pack_record(record)})
+
+
 def pack_record(record: Record) -> bytes:
     """Write the RECD section of a model."""
     out = bytearray(record.itemsize.to_bytes(2, "little") + _varint(len(record.fields)))

@@ -20,7 +20,7 @@ from .model import BoundSpec, Model
 from .native import NativeModel
 from .record_bounds import bounds_of
 from .records import Record, is_record, record_of
-from .sections import MAX_COLUMNS, join_sections, pack_bounds, pack_meta, pack_record
+from .sections import MAX_COLUMNS, record_file
 
 ModelSource = Model | str | os.PathLike[str]
 
@@ -263,8 +263,7 @@ def _model_of(record: Record, bound: ErrorBound | tuple[ErrorBound, ...]) -> Mod
     """Return the model that tells the library the fields and bounds of records; no frame names it."""
     if isinstance(bound, ErrorBound):
         bound = bounds_of(record, _of_floats(bound))
-    sections = {"META": pack_meta({}), "BNDS": pack_bounds(bound), "RECD": pack_record(record)}
-    return Model.from_bytes(join_sections(sections))
+    return Model.from_bytes(record_file(record, bound, named=False))
 
 
 def _one_bound(bound: ErrorBound, stable: bool, data: npt.ArrayLike | None) -> Settings:

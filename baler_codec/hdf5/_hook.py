@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -94,6 +95,11 @@ def _finish(dataset: Any) -> None:
     if settings is None:
         return
     records = settings.model is not None and settings.model.record is not None
+    if dataset.dtype.names is not None and not records and not settings.lossless:
+        warnings.warn(
+            f"{dataset.name}: compound data are kept exactly; give Baler(bound=…, dtype=…) for bounds of their fields",
+            stacklevel=3,
+        )
     if not (is_numeric(dataset.dtype) or records):
         settings = Settings()  # the filter keeps what is not numbers bit for bit, whatever was asked for
     if settings.model is not None:
