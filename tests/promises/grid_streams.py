@@ -1,4 +1,4 @@
-"""Grid frames that no encoder would choose: random scans, weights, scales, maps and escapes.
+"""The twin's decoder of grids run backwards, for streams that no encoder of ours would write.
 
 The twin's decoder is run backwards: wherever it would read, chance or the wanted field decides, and what was decided
 is written down. So the rules are the twin's own, and the native decoder is asked about all of them.
@@ -12,7 +12,6 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from twin.entropy import lanes_for
 from twin.grid_predict import Loop
 from twin.grid_tables import Table
@@ -70,6 +69,11 @@ class WrittenSide(Side):
             self.forced = [self.choose(("plain",))]
         return super().plain()
 
+    def word(self) -> int:
+        word = self.choose(("word",))
+        self.intervals.append((0, word, 1))
+        return word
+
     def _write(self, value: int, name: tuple[Hashable, ...]) -> int:
         assert not self.forced and 0 <= value < 1 << 64
         length = value.bit_length()
@@ -79,6 +83,9 @@ class WrittenSide(Side):
 
     def number(self, *name: Hashable) -> int:
         return self._write(self.choose(name), name)
+
+    def limited(self, lowest: int, highest: int, *name: Hashable) -> int:
+        return self._write(min(max(self.choose(name), lowest), highest), name)
 
     def signed(self, *name: Hashable) -> int:
         value = self.choose(name)
@@ -140,10 +147,3 @@ def frame(
     head += struct.pack("<QdQ", len(payload), bound[1], n_exceptions) + struct.pack(f"<{len(shape)}Q", *shape)
     body = head + payload
     return body + struct.pack("<I", zlib.crc32(body))
-
-
-def wanted_field(n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Integers with calm and wild regions, so that every context comes up."""
-    size = np.repeat(10.0 ** rng.uniform(-1.5, rng.uniform(-1, 8.7), max(1, n // 50) + 1), 50)[:n]
-    field = rng.standard_normal(n) * size + (np.cumsum(rng.normal(size=n)) * 10 if rng.integers(2) else 0)
-    return np.clip(np.rint(field), -(1 << 29), 1 << 29).astype(np.int64)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
 import struct
@@ -22,7 +21,7 @@ import baler_codec
 from baler_codec import Baler, Model
 from baler_codec.sections import join_sections
 
-from . import grid_streams
+from .grid_chance import payload
 from .hard_arrays import FLOATS, INTEGERS, bits
 
 SHAPES = [
@@ -71,7 +70,7 @@ def model_of(grid: bytes, bound: tuple[int, float]) -> bytes:
     return join_sections({"META": b"{}", "BNDS": struct.pack("<IBd", 1, *bound), "GRID": grid})
 
 
-def stream(seed: int, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> tuple[bytes, bytes]:
+def stream(seed: int, shape: tuple[int, ...]) -> tuple[bytes, bytes]:
     """A model and a frame of it, both by chance."""
     rng = np.random.default_rng(seed)
     dtype = np.dtype(str(rng.choice(FLOATS + INTEGERS)))
@@ -79,23 +78,18 @@ def stream(seed: int, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -
     axes = min(4, sum(n > 1 for n in shape))
     model = model_of(network(rng, axes), bound)
     net = read_model(model).grid
-    monkeypatch.setattr(grid_streams.Chance, "_net", lambda self: 1)
-    monkeypatch.setattr(grid_streams, "WrittenLoop", functools.partial(WRITTEN, net=net))
-    data, exceptions = grid_streams.payload(rng, shape, lattice(dtype, *bound), RASTER, False)
+    data, exceptions = payload(rng, shape, lattice(dtype, *bound), RASTER, False, net)
     head = b"BLRC" + struct.pack("<BBBBHBB", 0, 5, ord(dtype.kind), 12, dtype.itemsize, len(shape), 0)
     head += struct.pack("<QdQ", len(data), 0.0, exceptions) + struct.pack(f"<{len(shape)}Q", *shape)
     body = head + hashlib.sha256(model).digest() + data
     return model, body + struct.pack("<I", zlib.crc32(body))
 
 
-WRITTEN = grid_streams.WrittenLoop
-
-
-def test_random_networks(monkeypatch, tmp_path):
+def test_random_networks(tmp_path):
     """Outputs that saturate, levels of all sizes, inputs that lead outside, masked cells."""
     found, lines = [], []
     for i in range(60):
-        model, frame = stream(i, SHAPES[i % len(SHAPES)], monkeypatch)
+        model, frame = stream(i, SHAPES[i % len(SHAPES)])
         try:
             expected = twin.decode(frame, model)
         except twin.CorruptDataError:  # units by chance, outside the lattice
@@ -114,8 +108,8 @@ def test_random_networks(monkeypatch, tmp_path):
         assert out.stdout.split() == found, (isa, out.stderr)
 
 
-def test_a_network_is_not_for_other_grids(monkeypatch):
-    model, frame = stream(3, (17, 34), monkeypatch)
+def test_a_network_is_not_for_other_grids():
+    model, frame = stream(3, (17, 34))
     other = model_of(network(np.random.default_rng(1), 3), (1, 0.05))
     body = frame[:-4].replace(hashlib.sha256(model).digest(), hashlib.sha256(other).digest())
     changed = body + struct.pack("<I", zlib.crc32(body))

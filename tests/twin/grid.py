@@ -10,7 +10,7 @@ from .entropy import Bits, Rans, lanes_for
 from .grid_classes import read_classes
 from .grid_net import GridNet
 from .grid_predict import DecodingLoop, Range, read_parameters
-from .grid_scans import extents, scan
+from .grid_scans import Turn, extents, scan
 from .grid_units import from_units, read_units
 from .lattice import Lattice
 from .reader import CorruptDataError, Reader
@@ -33,6 +33,8 @@ def decode(
     reader.finish()
     side = Side(side_bytes)
     kind = side.limited(0, 3, "scan")
+    q = side.limited(0, 2, "turned") if min(grid.n[1:]) > 1 else 0
+    turn = Turn(grid, q)
     closed = bool(side.bit("closed"))
     if closed == stable:
         raise CorruptDataError("closed loop and stable flag")
@@ -43,18 +45,18 @@ def decode(
     units = read_units(side, closed, grid.cells)
     low = check(-MOST, side.signed("range"), MOST)
     high = check(low, side.signed("range"), MOST)
-    coded = [c == 0 for c in classes.of]
-    order = scan(kind, grid.n)
+    coded = [c == 0 for c in turn.there(classes.of)]
+    order = scan(kind, turn.grid.n)
     if low < high and any(coded):
         if not side.bit("net"):
             net = None
-        elif net is None or kind or closed or not net.fits(grid.n):
+        elif net is None or kind or q or closed or not net.fits(grid.n):
             raise CorruptDataError("a network that the model has not")
         parameters = read_parameters(side, order.groups, grid.blocks, closed)
         side.finish()
-        loop = DecodingLoop(grid, order, coded, Range(low, high, closed, fineness), parameters, net)
+        loop = DecodingLoop(turn.grid, order, coded, Range(low, high, closed, fineness), parameters, net)
         lanes = lanes_for(grid.cells)
-        u = loop.read(Rans(symbols or b"\0\0\1\0" * lanes, lanes), Bits(bits))
+        u = turn.back(loop.read(Rans(symbols or b"\0\0\1\0" * lanes, lanes), Bits(bits)))
     else:
         side.finish()
         if symbols or bits:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import combinations, product
 
+import numpy as np
+
 from .reader import CorruptDataError
 
 RASTER, PARITY, SLICES, AXES = range(4)
@@ -40,6 +42,25 @@ def extents(memory_order: tuple[int, ...]) -> Extents:
     real = [n for n in memory_order if n > 1]
     axes = real[-4:]
     return Extents(math.prod(real[:-4]), tuple([1] * (4 - len(axes)) + axes))
+
+
+class Turn:
+    """A turned grid, and the ways between its order of cells and the chunk's."""
+
+    def __init__(self, grid: Extents, q: int) -> None:
+        self.q = q
+        self.axes = (0, 1, *(2 + (d + q) % 3 for d in range(3)))  # blocks and axis 0 stay
+        self.shape = (grid.blocks, *grid.n)
+        self.grid = Extents(grid.blocks, tuple(self.shape[a] for a in self.axes[1:]))
+
+    def there(self, cells: list[int]) -> list[int]:
+        turned: list[int] = np.array(cells).reshape(self.shape).transpose(self.axes).ravel().tolist()
+        return turned
+
+    def back(self, cells: list[int]) -> list[int]:
+        shape = (self.grid.blocks, *self.grid.n)
+        own: list[int] = np.array(cells).reshape(shape).transpose(np.argsort(self.axes)).ravel().tolist()
+        return own
 
 
 @dataclass

@@ -1,0 +1,78 @@
+"""Guarantee 5 for grids: the decoders agree, also on streams that no encoder of ours would write."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import twin
+from twin.grid_scans import AXES, PARITY, RASTER, SLICES
+
+from baler_codec import Baler
+from baler_codec.errors import CorruptDataError
+
+from .fields import KINDS, MASKS, frame_of, make_field
+from .grid_chance import random_frame
+from .hard_arrays import FLOATS, INTEGERS, bits
+
+SCANS = {"raster": RASTER, "parity": PARITY, "slices": SLICES, "axes": AXES}
+SHAPES = [
+    (1,), (2,), (3,), (7,), (300,), (2, 2), (3, 40), (40, 3), (17, 34), (33, 5), (1, 20, 1, 9), (2, 2, 2), (3, 4, 4),
+    (3, 9, 21), (4, 17, 9), (2, 3, 4, 5), (3, 3, 6, 7), (2, 5, 9, 4), (2, 3, 3, 4, 6), (2, 2, 2, 3, 2, 5),
+]  # fmt: skip
+
+
+def assert_agree(data: bytes) -> np.ndarray | None:
+    """Both decoders give the same array, or both refuse (None)."""
+    try:
+        expected = twin.decode(data)
+    except twin.CorruptDataError:
+        with pytest.raises(CorruptDataError):
+            Baler().decode(data)
+        return None
+    found = Baler().decode(data)
+    assert found.dtype == expected.dtype and found.shape == expected.shape
+    np.testing.assert_array_equal(bits(found), bits(expected))
+    return expected
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["open", "closed"])
+@pytest.mark.parametrize("name", SCANS)
+def test_random_streams(name, closed):
+    """All parameters by chance: classes, units, weights, gains, scales, maps, escapes."""
+    agreed = tried = 0
+    for i, shape in enumerate(SHAPES):
+        real = [n for n in shape if n > 1]
+        if name == "slices" and (len(real) < 3 or real[-3] < 3 or min(real[-2:]) < 4):
+            continue
+        tried += 1
+        agreed += (
+            assert_agree(random_frame(1000 * i + 2 * SCANS[name] + closed, shape, SCANS[name], closed)) is not None
+        )
+    assert agreed >= 0.6 * tried, "the test has lost its subject"
+
+
+def test_groups_that_are_large_enough_for_a_map_of_their_own():
+    """The last level has one, the others share one."""
+    assert assert_agree(random_frame(5, (40003,), PARITY, False)) is not None
+
+
+def test_what_the_encoder_writes():
+    shapes = [(900,), (30, 40), (2, 300), (300, 2), (300, 3), (9, 10, 11), (3, 4, 9, 8), (2, 3, 2, 5, 9), (4, 3, 1, 40)]
+    modes = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        dtype = (FLOATS + INTEGERS)[seed % 11] if seed % 2 else "f4"
+        array = make_field(
+            seed,
+            dtype,
+            shapes[seed % len(shapes)],
+            str(rng.choice(KINDS)),
+            str(rng.choice(MASKS)),
+            str(rng.choice(["C", "F", ">"])),
+        )
+        bound = str(rng.choice(["exact", "abs=0.01", "abs=0.3", "abs=2", "pw_rel=1e-3"]))
+        data = Baler(bound=bound, stable=bool(seed % 3)).encode(array)
+        assert assert_agree(data) is not None
+        modes.append((frame_of(data).mode, frame_of(data).stable))
+    assert sum(mode == "grid" for mode, _ in modes) >= 30, "the test has lost its subject"
+    assert ("grid", False) in modes
