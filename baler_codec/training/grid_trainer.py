@@ -22,7 +22,7 @@ from .grid_pieces import PIECES, Pieces, default_chunk, extents_of, piece_shape
 from .progress import Progress
 
 DEFAULT_SECONDS = 120.0
-HIDDEN = (32, 32)
+HIDDEN = (64, 32)
 CALIBRATION = 100_000
 
 

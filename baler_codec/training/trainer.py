@@ -133,7 +133,7 @@ def train(
     kind : "table" or "grid"
         A grid is an array of any number of axes whose neighbours resemble each other, such as frames of a simulation.
         Its model is a network that corrects the built-in coder's predictions from neighbours and past misses; of
-        these settings it knows `bound` (one), `hidden` (its own layers, (32, 32) by default), `chunks`, `seed`,
+        these settings it knows `bound` (one), `hidden` (its own layers, (64, 32) by default), `chunks`, `seed`,
         `time_budget`, `steps`, `licence` and `progress`.
     chunks : sequence of int, optional
         For grids: the shape of the chunks that will be written.

@@ -114,7 +114,7 @@ def test_any_grid_trains_and_round_trips(name: str, bound: str | None) -> None:
 
 @pytest.fixture(scope="module")
 def model() -> baler.Model:
-    return baler.train(WAVES[:28], bound="abs=1e-3", kind="grid", steps=700, progress=False)
+    return baler.train(WAVES[:28], bound="abs=1e-3", kind="grid", hidden=(32, 32), steps=700, progress=False)
 
 
 def test_a_trained_model_pays_on_later_frames_under_every_bound(model: baler.Model) -> None:
