@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 MODELS = "baler_models"  # group member that holds models too large for the metadata
 _TABLE_ROWS = 65536
 _CHUNK_VALUES = 1 << 20
+_RECORD_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, init=False)
@@ -192,7 +193,7 @@ def create(
     zarr_format : {3, 2}
         Format of the array.
     chunks : tuple of int, optional
-        Chunk shape. Default: 65536 rows with all columns for tables, about a million values otherwise.
+        Chunk shape. Default: 65536 rows with all columns for tables, 4 MiB of records, else about a million values.
     shards : tuple of int, optional
         Shard shape (format 3).
     name : str, optional
@@ -221,7 +222,7 @@ def create(
         name=name,
         shape=array.shape,
         dtype=array.dtype,
-        chunks=chunks or default_chunks(array.shape),
+        chunks=chunks or default_chunks(array.shape, array.dtype),
         shards=shards,
         zarr_format=zarr_format,
         attributes=dict(attributes or {}),
@@ -264,8 +265,10 @@ def load_models(store: Any, *, path: str = "") -> list[Model]:
     return models
 
 
-def default_chunks(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the chunk shape that `create` takes: whole rows of tables, whole last axes of grids."""
+def default_chunks(shape: tuple[int, ...], dtype: np.dtype[Any] | None = None) -> tuple[int, ...]:
+    """Return the chunk shape that `create` takes: whole rows of tables, whole last axes of grids, 4 MiB of records."""
+    if dtype is not None and dtype.names is not None and len(shape) == 1:
+        return (max(1, min(shape[0], _RECORD_BYTES // max(dtype.itemsize, 1))),)
     if len(shape) == 2 and shape[1] <= 1024:
         return (max(1, min(shape[0], _TABLE_ROWS)), max(1, shape[1]))
     chunk = [1] * len(shape)

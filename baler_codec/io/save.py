@@ -232,7 +232,10 @@ def settings_of(model: Model | None, bound: Any, stable: bool, source: Source) -
     if source.dtype.names is not None and model is None and bound is not None:
         return resolve(None, bound, stable, data, source.dtype)
     if model is not None or not isinstance(bound, dict):
-        return resolve(model, bound, stable, data)
+        found = resolve(model, bound, stable, data)
+        if found.model is not None and found.model.record is not None:
+            found.check_dtype(source.dtype)  # before a file is begun
+        return found
     per_column = resolve(None, [bound[name] for name in names], stable, data)
     assert per_column.model is not None
     return of_model(Model.bounds_only(per_column.model.bounds, names), stable)

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from baler_codec import Model
 from baler_codec.cli import run
 from baler_codec.cli.bounds import parse_fields
 from baler_codec.errors import BoundError
@@ -48,6 +49,17 @@ def test_compress_inspect_verify(events, capsys, dest):
     capsys.readouterr()
     assert run(["verify", "other.npy", dest]) == 1
     assert "first in row 5" in capsys.readouterr().out
+
+
+def test_a_model_of_records_codes_what_it_is_for(events, capsys):
+    Model.of_records(DTYPE, {"pt": "abs=0.1"}).save("r.baler")
+    assert run(["compress", "events.npy", "m.h5", "--model", "r.baler"]) == 0
+    assert run(["verify", "events.npy", "m.h5"]) == 0
+    assert run(["inspect", "r.baler"]) == 0
+    assert "abs=0.1" in capsys.readouterr().out
+    np.save("table.npy", np.zeros((50, 4), "f4"))
+    assert run(["compress", "table.npy", "n.h5", "--model", "r.baler"]) == 2
+    assert "records of 15 bytes" in capsys.readouterr().err
 
 
 def test_patterns_are_for_floats():
