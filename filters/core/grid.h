@@ -67,6 +67,7 @@ struct Units {
         affine,      // k = base + stride * u
         dictionary,  // k = entries[u]
         source,      // k = lattice.index(offset + quantum * u), cast to dtype: data that was packed with its own step
+        fields,      // k = lattice.index(offset + quantum * (u + phase of the cell's field)): every field packed for itself
         direct       // closed loop: the value itself is offset + quantum * u, before the cast; no k
     };
     Kind kind = affine;
@@ -76,6 +77,9 @@ struct Units {
     double offset = 0, quantum = 0;
     bool divides = false;          // source: offset + u / quantum (decimal fractions)
     std::vector<std::pair<int64_t, int64_t>> fixes;  // source: what to add to the index of a u; ascending
+    size_t field = 0;              // fields: cells of one; the last may have fewer
+    int digits = 0;                // binary digits of the phases
+    std::vector<uint64_t> phases;  // of each field, in quanta, times 2^digits
 };
 
 constexpr int32_t kMostUnits = (1 << 30) - 1;  // |u| of coded cells never exceeds it
@@ -83,11 +87,12 @@ constexpr int32_t kMostUnits = (1 << 30) - 1;  // |u| of coded cells never excee
 // The units in which the coded cells' indices are the smallest or most regular integers; u gets one per cell (0 where a
 // cell is not coded).
 // false: impossible (indices spread too far; find_classes() should have made these cells far).
+// extents: where fields may be; null: nowhere.
 bool find_units(const Lattice& lattice, const std::vector<int64_t>& k, const Classes& classes, Units& units,
-                std::vector<int32_t>& u);
+                std::vector<int32_t>& u, const Extents* extents = nullptr);
 void write_units(SideWriter& side, const Units& units);
 Units read_units(SideReader& side, bool closed, size_t cells);
-// Back to k (kinds affine, dictionary, source) for `n` cells from `begin` on; 0 where a cell is not coded. u, k: of these
+// Back to k (all kinds but direct) for `n` cells from `begin` on; 0 where a cell is not coded. u, k: of these
 // cells. Indices outside the lattice are damage.
 void from_units(const Units& units, const Lattice& lattice, const Classes& classes, const int32_t* u, size_t begin,
                 size_t n, int64_t* k);

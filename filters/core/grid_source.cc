@@ -150,7 +150,7 @@ struct Trial {
                 if (x == INT64_MIN) return most;
                 u[i] = static_cast<int32_t>(x);
             }
-            source_indices(units, lattice, &u[at], some, &back[at]);
+            source_indices(units, lattice, &u[at], 0, some, &back[at]);
             for (size_t i = at; i < at + some; i++) wrong += back[i] != k[i];
         }
         return wrong;
@@ -192,16 +192,36 @@ void make_exact(const Lattice& lattice, const std::vector<int64_t>& distinct, co
     }
 }
 
+// Values of indices, and how far they may be off what was there before.
+void look_at(const Lattice& lattice, const std::vector<int64_t>& distinct, std::vector<double>& v,
+             std::vector<double>& blur) {
+    for (int64_t k : distinct) {
+        v.push_back(lattice.value(k));
+        blur.push_back(lattice.edge(std::min(k, lattice.highest()) + 1) - lattice.edge(k));
+    }
+}
+
 }  // namespace
+
+std::vector<double> quanta(const Lattice& lattice, const std::vector<int64_t>& distinct) {
+    std::vector<double> v, blur, list;
+    look_at(lattice, distinct, v, blur);
+    Units line;
+    if (distinct.size() < kLeastValues || !equal_steps(v, blur, line)) return list;
+    const double widest = *std::max_element(blur.begin(), blur.end()), q = line.quantum;
+    const double slack = q * (2 * widest / (v.back() - v.front() + q) + 1e-12);
+    double round = std::exp2(std::nearbyint(std::log2(q)));
+    if (std::fabs(round - q) <= slack) list.push_back(round);
+    if (few_digits(q, slack, round)) list.push_back(round);
+    if (few_digits(1 / q, slack / q / q, round)) list.push_back(1 / round);
+    return list;
+}
 
 bool find_source(const Lattice& lattice, const std::vector<int64_t>& distinct, Units& units) {
     if (lattice.dtype().kind != 'f' || lattice.kind() == Lattice::Kind::log) return false;
     if (distinct.size() < kLeastValues) return false;
-    std::vector<double> v(distinct.size()), blur(distinct.size());
-    for (size_t i = 0; i < distinct.size(); i++) {
-        v[i] = lattice.value(distinct[i]);
-        blur[i] = lattice.edge(std::min(distinct[i], lattice.highest()) + 1) - lattice.edge(distinct[i]);
-    }
+    std::vector<double> v, blur;
+    look_at(lattice, distinct, v, blur);
     units = Units{};
     units.kind = Units::source;
     if (decimal_fractions(v, blur, units)) return true;

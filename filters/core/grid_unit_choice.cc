@@ -35,12 +35,12 @@ uint64_t scrambled(uint64_t x) {
     return x ^ x >> 27;
 }
 
-// Bits a cell of units given by unit(k), on some stretches of cells.
+// Bits a cell of units given by unit(cell), on some stretches of cells.
 template <class F>
-double roughness(const std::vector<int64_t>& k, const Classes& c, F&& unit) {
+double roughness(size_t n, const Classes& c, F&& unit) {
     constexpr size_t kStretch = 64, kStretches = 512;
     Roughness first, second;
-    const size_t n = k.size(), stretches = std::min(kStretches, (n + kStretch - 1) / kStretch);
+    const size_t stretches = std::min(kStretches, (n + kStretch - 1) / kStretch);
     for (size_t s = 0; s < stretches; s++) {
         const size_t room = n > kStretch ? n - kStretch : 0;
         const size_t begin = stretches < kStretches ? s * kStretch : static_cast<size_t>(scrambled(s + 1) % (room + 1));
@@ -48,7 +48,7 @@ double roughness(const std::vector<int64_t>& k, const Classes& c, F&& unit) {
         size_t known = 0;
         for (size_t i = begin; i < std::min(n, begin + kStretch); i++) {
             if (!is_coded(c, i)) continue;
-            const int64_t u = unit(k[i]);
+            const int64_t u = unit(i);
             if (known >= 1) first.add(u - a);
             if (known >= 2) second.add(u - 2 * a + b);
             b = a;
@@ -69,7 +69,7 @@ bool to_source(const Lattice& lattice, const std::vector<int64_t>& distinct, Uni
         u[i] = static_cast<int32_t>(last = x);
     }
     std::vector<int64_t> back(u.size());
-    source_indices(units, lattice, u.data(), u.size(), back.data());
+    source_indices(units, lattice, u.data(), 0, u.size(), back.data());
     for (size_t i = 0; i < u.size(); i++)
         if (back[i] != distinct[i]) units.fixes.emplace_back(u[i], distinct[i] - back[i]);
     return units.fixes.size() <= distinct.size() / 4;
@@ -89,7 +89,7 @@ bool to_source(const Lattice& lattice, const std::vector<int64_t>& k, const Clas
             if (x == INT64_MIN) return false;
             u[i] = static_cast<int32_t>(x);
         }
-        source_indices(units, lattice, u.data() + begin, end - begin, back.data());
+        source_indices(units, lattice, u.data() + begin, begin, end - begin, back.data());
         for (size_t i = begin; i < end; i++)
             if (is_coded(c, i) && back[i - begin] != k[i]) return false;
     }
@@ -130,7 +130,8 @@ double list_bits(size_t n, double span, size_t cells) {
     return static_cast<double>(n) * (std::log2(1 + span / static_cast<double>(n)) + 2.5) / static_cast<double>(cells);
 }
 
-Choice choose(const Lattice& lattice, const std::vector<int64_t>& k, const Classes& c, const Survey& s) {
+Choice choose(const Lattice& lattice, const std::vector<int64_t>& k, const Classes& c, const Survey& s,
+              const Extents* extents) {
     Choice best;
     if (s.cells == 0) {
         best.possible = true;
@@ -147,7 +148,7 @@ Choice choose(const Lattice& lattice, const std::vector<int64_t>& k, const Class
         for (size_t i = 1; i < s.distinct.size(); i++)
             next += static_cast<uint64_t>(s.distinct[i]) - static_cast<uint64_t>(s.distinct[i - 1]) == s.stride;
         if (static_cast<double>(next) > 0.9 * distinct) return best;
-        least = 0.98 * roughness(k, c, [&](int64_t x) { return affine_unit(best.units, x); });
+        least = 0.98 * roughness(k.size(), c, [&](size_t i) { return affine_unit(best.units, k[i]); });
     }
     Ranks ranks(s);
     {
@@ -155,11 +156,11 @@ Choice choose(const Lattice& lattice, const std::vector<int64_t>& k, const Class
         if (find_source(lattice, s.distinct, source.units)) {
             double bits = INFINITY;
             if (s.all_distinct && to_source(lattice, s.distinct, source.units, source.u)) {
-                bits = roughness(k, c, [&](int64_t x) { return int64_t(source.u[ranks(x)]); }) +
+                bits = roughness(k.size(), c, [&](size_t i) { return int64_t(source.u[ranks(k[i])]); }) +
                        list_bits(source.units.fixes.size(), distinct, s.cells);
             } else if (!s.all_distinct && to_source(lattice, k, c, source.units, source.u)) {
                 source.by_cell = true;
-                bits = roughness(k, c, [&](int64_t x) { return source_unit(source.units, lattice.value(x)); });
+                bits = roughness(k.size(), c, [&](size_t i) { return int64_t(source.u[i]); });
             }
             if (bits < least) {
                 least = bits;
@@ -169,14 +170,24 @@ Choice choose(const Lattice& lattice, const std::vector<int64_t>& k, const Class
         }
     }
     if (s.dictionary_possible()) {
-        const double bits = roughness(k, c, [&](int64_t x) { return static_cast<int64_t>(ranks(x)); }) +
+        const double bits = roughness(k.size(), c, [&](size_t i) { return static_cast<int64_t>(ranks(k[i])); }) +
                             list_bits(s.distinct.size(), slots, s.cells);
         if (bits < least) {
+            least = bits;
             best = Choice();
             best.possible = true;
             best.units.kind = Units::dictionary;
             best.units.entries = s.distinct;
             for (size_t i = 0; i < s.distinct.size(); i++) best.u.push_back(static_cast<int32_t>(i));
+        }
+    }
+    Choice fields;
+    if (extents && find_fields(lattice, k, c, extents->n[2] * extents->n[3], fields.units, fields.u)) {
+        const double bits = roughness(k.size(), c, [&](size_t i) { return int64_t(fields.u[i]); }) +
+                            list_bits(fields.units.phases.size(), std::ldexp(1.0, fields.units.digits), s.cells);
+        if (bits < least) {
+            best = std::move(fields);
+            best.possible = best.by_cell = true;
         }
     }
     return best;
@@ -190,9 +201,9 @@ bool affine_possible(const std::vector<int64_t>& k, const Classes& c) {
 }
 
 bool find_units(const Lattice& lattice, const std::vector<int64_t>& k, const Classes& classes, Units& units,
-                std::vector<int32_t>& u) {
+                std::vector<int32_t>& u, const Extents* extents) {
     const Survey survey(k, classes, true);
-    Choice best = choose(lattice, k, classes, survey);
+    Choice best = choose(lattice, k, classes, survey, extents);
     if (!best.possible) return false;
     units = best.units;
     if (best.by_cell) {

@@ -14,7 +14,7 @@ using builtin::Number;
 namespace {
 
 struct UnitModels {
-    Number kind, base, stride, entries, entry, gap, form, fixes, at, step;
+    Number kind, base, stride, entries, entry, gap, form, fixes, at, step, field, digits, phase;
 };
 
 template <class Side>
@@ -34,7 +34,7 @@ void code_units(Side& side, Units& units, bool closed, size_t cells) {
     const auto damaged = [](const char* what) { fail(BALER_ERR_CORRUPT, "grid: %s", what); };
     auto m = std::make_unique<UnitModels>();
     if (closed) units.kind = Units::direct;
-    else builtin::field(side, m->kind, units.kind, Units::source);
+    else builtin::field(side, m->kind, units.kind, Units::fields);
     if (units.kind == Units::affine) {
         builtin::signed_field(side, m->base, units.base);
         uint64_t more = units.stride - 1;
@@ -73,6 +73,21 @@ void code_units(Side& side, Units& units, bool closed, size_t cells) {
     if (!std::isfinite(units.offset) || !std::isfinite(units.quantum) || !(units.quantum > 0))
         damaged("units without a size");
     if (units.kind == Units::direct) return;
+    if (units.kind == Units::fields) {
+        if (Side::reading && cells == 0) damaged("fields of no cells");
+        size_t more = units.field - 1;
+        builtin::field(side, m->field, more, cells - 1);
+        units.field = more + 1;
+        builtin::field(side, m->digits, units.digits, kMostDigits);
+        const size_t fields = Side::reading ? (cells - 1) / units.field + 1 : units.phases.size();
+        if (Side::reading) units.phases.clear();
+        for (size_t f = 0; f < fields; f++) {
+            uint64_t phase = Side::reading ? 0 : units.phases[f];
+            builtin::field(side, m->phase, phase, (uint64_t(1) << units.digits) - 1);
+            if (Side::reading) units.phases.push_back(phase);
+        }
+        return;
+    }
     size_t fixes = units.fixes.size();
     builtin::field(side, m->fixes, fixes, cells);
     if (Side::reading) units.fixes.clear();
@@ -102,7 +117,7 @@ double cast(const Lattice& lattice, double x) {
 
 void write_units(SideWriter& side, const Units& units) {
     Units same = units;
-    code_units(side, same, units.kind == Units::direct, std::max(units.entries.size(), units.fixes.size()));
+    code_units(side, same, units.kind == Units::direct, SIZE_MAX);  // what a writer writes needs no check
 }
 
 Units read_units(SideReader& side, bool closed, size_t cells) {
@@ -117,13 +132,21 @@ int64_t source_unit(const Units& units, double value) {
     return static_cast<int64_t>(std::nearbyint(u));
 }
 
-void source_indices(const Units& units, const Lattice& lattice, const int32_t* u, size_t n, int64_t* k) {
+void source_indices(const Units& units, const Lattice& lattice, const int32_t* u, size_t begin, size_t n, int64_t* k) {
+    const bool fields = units.kind == Units::fields;
+    const double fine = std::ldexp(units.quantum, -units.digits);
     double x[256];
     for (size_t at = 0; at < n; at += 256) {
         const size_t some = std::min<size_t>(256, n - at);
         for (size_t i = 0; i < some; i++) {
-            const double v = u[at + i];
-            x[i] = units.offset + (units.divides ? v / units.quantum : v * units.quantum);
+            if (fields) {
+                const auto phase = static_cast<int64_t>(units.phases[(begin + at + i) / units.field]);
+                const int64_t t = u[at + i] * (int64_t(1) << units.digits) + phase;
+                x[i] = units.offset + fine * static_cast<double>(t);
+            } else {
+                const double v = u[at + i];
+                x[i] = units.offset + (units.divides ? v / units.quantum : v * units.quantum);
+            }
             if (!std::isfinite(x[i])) fail(BALER_ERR_CORRUPT, "grid: a value that is not finite");
             x[i] = cast(lattice, x[i]);
         }
@@ -139,7 +162,7 @@ void from_units(const Units& units, const Lattice& lattice, const Classes& class
         if (x < lowest || x > highest) fail(BALER_ERR_CORRUPT, "grid: an index outside the lattice");
         k[i] = static_cast<int64_t>(x);
     };
-    if (units.kind == Units::source) source_indices(units, lattice, u, n, k);
+    if (units.kind == Units::source || units.kind == Units::fields) source_indices(units, lattice, u, begin, n, k);
     for (size_t i = 0; i < n; i++) {
         if (of && of[i]) {
             k[i] = 0;

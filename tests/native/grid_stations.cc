@@ -116,7 +116,7 @@ extern "C" BALER_API int grid_stations(const baler_array* array, const void* dat
             grid::Units units;
             std::vector<int32_t> u;
             t = now();
-            r.impossible = !grid::find_units(lattice, k, classes, units, u);
+            r.impossible = !grid::find_units(lattice, k, classes, units, u, &extents);
             r.seconds_units = now() - t;
             if (!r.impossible) {
                 builtin::SideWriter unit_side;

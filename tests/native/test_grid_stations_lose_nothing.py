@@ -21,7 +21,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import abi  # noqa: E402
 
-AFFINE, DICTIONARY, SOURCE = range(3)
+AFFINE, DICTIONARY, SOURCE, FIELDS = range(4)
 COUNTS = [
     "cells",
     "masked",
@@ -264,6 +264,22 @@ def test_packed_data_find_their_own_steps() -> None:
     assert (decimals.kind, decimals.divides, decimals.quantum) == (SOURCE, 1, 100)
     assert through(np.round(packed).astype("f4"))[0].kind == SOURCE
     assert through((packed * 12).astype("i4"))[0].stride == 12
+
+
+def test_fields_that_were_packed_one_by_one_find_their_phases() -> None:
+    """As in GRIB: one step, but every field counts from its own lowest value."""
+    rng = np.random.default_rng(15)
+    fields = smooth(rng, 12, 50, 60) * 3 + 280
+    lowest = np.round(fields.min(axis=(1, 2), keepdims=True) * 2**13) / 2**13
+    x = np.round((fields - lowest) * 2**9) / 2**9 + lowest
+    x[3] = np.nan
+    x[5, :, :4] = np.nan
+    for dtype, bound in (("f4", 0.0), ("f4", 3e-4), ("f8", 1e-4)):
+        report, _ = through(x.astype(dtype), bound)
+        assert (report.kind, report.quantum) == (FIELDS, 2**-9)
+        assert report.bits_u < report.bits_k - 1
+        assert report.unit_bytes < 60
+    assert through((x + rng.normal(size=x.shape) * 1e-3).astype("f4"), 1e-4)[0].kind == AFFINE
 
 
 def test_few_irregular_values_become_a_dictionary() -> None:

@@ -15,7 +15,7 @@ from .lattice import Lattice, cast
 from .reader import CorruptDataError
 from .side import Side, check
 
-AFFINE, DICTIONARY, SOURCE, DIRECT = range(4)
+AFFINE, DICTIONARY, SOURCE, FIELDS, DIRECT = range(5)
 MOST = (1 << 30) - 1
 
 
@@ -29,6 +29,9 @@ class Units:
     offset: float = 0.0
     quantum: float = 1.0
     fixes: dict[int, int] = field(default_factory=dict)
+    field_cells: int = 1
+    digits: int = 0
+    phases: list[int] = field(default_factory=list)
 
 
 def _double(side: Side) -> float:
@@ -37,7 +40,7 @@ def _double(side: Side) -> float:
 
 
 def read_units(side: Side, closed: bool, cells: int) -> Units:
-    units = Units(DIRECT if closed else side.limited(0, 2, "sort"))
+    units = Units(DIRECT if closed else side.limited(0, 3, "sort"))
     if units.kind == AFFINE:
         units.base = side.signed("base")
         units.stride = side.limited(0, (1 << 64) - 2, "stride") + 1
@@ -57,6 +60,11 @@ def read_units(side: Side, closed: bool, cells: int) -> Units:
             for _ in range(side.limited(0, cells, "fixes")):
                 last = check(-MOST, last + 1 + side.number("at"), MOST)
                 units.fixes[last] = side.signed("step")
+        if units.kind == FIELDS:
+            units.field_cells = side.limited(0, cells - 1, "field") + 1
+            units.digits = side.limited(0, 22, "digits")
+            n = -(-cells // units.field_cells)
+            units.phases = [side.limited(0, (1 << units.digits) - 1, "phase") for _ in range(n)]
     return units
 
 
@@ -75,7 +83,11 @@ def from_units(units: Units, lattice: Lattice, classes: Classes, u: list[int]) -
             values = _nearest(units.offset + units.quantum * np.array(u, np.float64), lattice.dtype)
         k = [0] * len(u)
     else:
-        k = [_index(units, lattice, x) if good else (_source(units, x), 0)[1] for x, good in zip(u, coded, strict=True)]
+        k = [0] * len(u)
+        for at, x in enumerate(u):
+            value = _source(units, x, at)
+            if coded[at]:
+                k[at] = _index(units, lattice, x, value)
     for at, x in classes.k.items():
         k[at] = x
     for x in k:
@@ -92,23 +104,26 @@ def from_units(units: Units, lattice: Lattice, classes: Classes, u: list[int]) -
     return values
 
 
-def _source(units: Units, u: int) -> float:
-    if units.kind != SOURCE:
+def _source(units: Units, u: int, at: int) -> float:
+    if units.kind == SOURCE:
+        x = units.offset + (u / units.quantum if units.form else units.quantum * u)
+    elif units.kind == FIELDS:
+        phase = units.phases[at // units.field_cells]
+        x = units.offset + units.quantum / (1 << units.digits) * ((u << units.digits) + phase)
+    else:
         return 0.0
-    x = units.offset + (u / units.quantum if units.form else units.quantum * u)
     if not math.isfinite(x):
         raise CorruptDataError("value that is not finite")
     return x
 
 
-def _index(units: Units, lattice: Lattice, u: int) -> int:
+def _index(units: Units, lattice: Lattice, u: int, x: float) -> int:
     if units.kind == AFFINE:
         return units.base + units.stride * u
     if units.kind == DICTIONARY:
         if not 0 <= u < len(units.entries):
             raise CorruptDataError("entry that is not there")
         return units.entries[u]
-    x = _source(units, u)
     if lattice.dtype.kind == "f":
         x = float(_nearest(np.array([x]), lattice.dtype)[0])
     return lattice.index(x) + units.fixes.get(u, 0)
