@@ -30,6 +30,11 @@ def _model_case(seed=0):
     return Baler(Model.from_bytes(model.pack())), table
 
 
+def _related():
+    a, b = np.random.default_rng(0).integers(0, 40, (2, 60))
+    return np.stack([a, b * 100, a + b * 100], axis=1).astype("f4")
+
+
 def _spoilt(array):
     array[::7] = np.nan
     return array
@@ -37,7 +42,7 @@ def _spoilt(array):
 
 CASES = {
     "stored": lambda: (Baler(), np.frombuffer(np.random.default_rng(0).bytes(160), "f8")),
-    "built-in": lambda: (Baler(bound="abs=0.1"), _spoilt(np.cumsum(np.ones((60, 2)), 0, "f4"))),
+    "built-in": lambda: (Baler(bound="abs=0.1"), _spoilt(_related())),
     "model": _model_case,
     "latent": _latent_case,
     "bytes": lambda: (Baler(), np.frombuffer(b"one two three " * 16, "V14")),
