@@ -153,8 +153,9 @@ void encode_numbers(const baler_array& array, const Layout& layout, const void* 
             table = split(flat, {lattice}, array.itemsize, native, &exceptions);
         }
         const bool loose = !settings.stable && bound.kind == BALER_BOUND_ABS;
-        const GridChunk chunk{dtype_of(array), flat.shape, &lattice, native, loose ? bound.value : 0,
+        GridChunk chunk{dtype_of(array), flat.shape, &lattice, native, loose ? bound.value : 0,
                               for_grids ? for_grids->grid.get() : nullptr};
+        const std::vector<int64_t> copy_of_k = chunk.net ? table.columns[0].k : std::vector<int64_t>();
         GridPayload grid;
         if (grid_encode(chunk, std::move(table.columns[0].k), exceptions[0], grid)) {
             Header framed = header;
@@ -167,6 +168,16 @@ void encode_numbers(const baler_array& array, const Layout& layout, const void* 
                 framed.bound = Bound{};
             }
             offer(best, framed, std::move(grid.bytes));
+            if (grid.close) {
+                chunk.net = nullptr;
+                GridPayload plain;
+                grid_encode(chunk, std::vector<int64_t>(copy_of_k), exceptions[0], plain);
+                framed = header;
+                framed.n_exceptions = plain.n_exceptions;
+                framed.mode = BALER_MODE_GRID;
+                framed.stable = !plain.closed;
+                offer(best, framed, std::move(plain.bytes));
+            }
         }
     }
     if (!bytes_could_win(image.data(), image.size(), array.itemsize, best.size)) return;

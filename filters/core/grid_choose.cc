@@ -53,6 +53,7 @@ class Chooser {
         }
         return best_;
     }
+    bool close() const { return best_.net && least_plain_ < 1.1 * least_; }
 
   private:
     Choice plain(Scan scan, int by) const {
@@ -64,6 +65,7 @@ class Chooser {
     }
 
     void offer(const Choice& c, double bits) {
+        if (!c.net) least_plain_ = std::min(least_plain_, bits);
         if (bits >= least_) return;
         least_ = bits;
         best_ = c;
@@ -115,13 +117,18 @@ class Chooser {
 
     const Subject& subject_;
     Choice best_;
-    double least_ = 1e300;
+    double least_ = 1e300, least_plain_ = 1e300;
     double full_scale_ = 1, scale_ = 1;  // full by hasty bits, of rasters and of other scans
     double raster_ = 0;  // its bits on the fixed lattice
 };
 
 }  // namespace
 
-Choice choose(const Subject& subject) { return Chooser(subject).run(); }
+Choice choose(const Subject& subject, bool& close) {
+    Chooser chooser(subject);
+    const Choice choice = chooser.run();
+    close = chooser.close();
+    return choice;
+}
 
 }  // namespace baler::grid

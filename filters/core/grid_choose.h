@@ -16,6 +16,7 @@ struct Subject {
     const GridModel* net = nullptr;         // of the model, if it fits the grid
 };
 
-Choice choose(const Subject& subject);
+// close: whether the choice is a network and the best choice without one promises nearly the same.
+Choice choose(const Subject& subject, bool& close);
 
 }  // namespace baler::grid

@@ -22,6 +22,7 @@ struct GridPayload {
     std::vector<uint8_t> bytes;
     bool closed = false;          // the frame is not stable
     bool net = false;             // the frame needs its model
+    bool close = false;           // and may be no smaller than one that does not
     uint64_t n_exceptions = 0;
 };
 

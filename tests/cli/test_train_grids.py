@@ -26,7 +26,7 @@ def test_train_compress_verify_inspect(tmp_path, monkeypatch, capsys):
     capsys.readouterr()
     assert run(["inspect", "field.zarr", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["modes"] == {"grid": sum(found["modes"].values())}
+    assert sum(found["modes"].values()) == 1 and found["ratio_online"] > 2
     assert run(["inspect", "m.baler"]) == 0
     assert "trained" in capsys.readouterr().out
 
