@@ -100,17 +100,20 @@ class Chooser {
     void loops(const View& view) {
         const double a_cell = raster_ / static_cast<double>(subject_.extents.cells());
         if (!subject_.closed || a_cell > kCloseBelow) return;
-        loop(view, Scan::slices, 0);
-        if (a_cell < kSmooth) loop(view, Scan::slices, 1);
+        loop(view, Scan::slices, true, 0);
+        loop(view, Scan::slices, false, 0);
         if (view.turn) return;
-        loop(view, Scan::raster, 0);
-        if (a_cell < kCloseParity) loop(view, Scan::parity, a_cell < kSmooth ? 2 : 0);
+        loop(view, Scan::raster, true, 0);
+        if (a_cell < kCloseParity) loop(view, Scan::parity, true, a_cell < kSmooth ? 2 : 0);
+        if (a_cell < kSmooth && !Order::possible(Scan::slices, view.extents)) loop(view, Scan::axes, false, 0);
     }
 
-    void loop(const View& view, Scan scan, int finer) {
+    // Weights that are not fitted keep coarse levels smooth where there is little to code.
+    void loop(const View& view, Scan scan, bool fitted, int finer) {
         if (!Order::possible(scan, view.extents)) return;
         Choice c = plain(scan, view.turn);
         c.closed = true;
+        c.fitted = fitted;
         c.finer = finer;
         offer(c, sketch(view, c, false));
     }

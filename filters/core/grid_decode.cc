@@ -151,7 +151,7 @@ void grid_decode(const GridChunk& chunk, bool stable, uint64_t n_exceptions, Byt
     SideReader side(side_bytes.raw(n_side), n_side);
     const Extents extents(chunk.shape);
     const size_t n = extents.cells();
-    builtin::Number scans, turns, finenesses, ranges;
+    builtin::Number scans, turns, finenesses, ranges, lane_counts;
     builtin::Bit closed_bit, net_bit;
     uint8_t scan = 0, closed = 0, net = 0;
     int fineness = 0, by = 0;
@@ -190,8 +190,10 @@ void grid_decode(const GridChunk& chunk, bool stable, uint64_t n_exceptions, Byt
         params.low = static_cast<int32_t>(low);
         params.high = static_cast<int32_t>(high);
         read_params(side, order, params);
+        int lane_bits = 0;
+        builtin::field(side, lane_counts, lane_bits, kMostLaneBits);
         side.finish();
-        const int lanes = lanes_for(n);
+        const int lanes = 1 << lane_bits;
         std::vector<uint8_t> idle;
         if (n_symbols == 0) {
             for (int l = 0; l < lanes; l++) idle.insert(idle.end(), {0, 0, 1, 0});

@@ -99,7 +99,7 @@ bool grid_encode(const GridChunk& chunk, std::vector<int64_t>&& k, const ColumnE
     Classes classes = find_classes(extents, k, exceptions);
     Units units;
     std::vector<int32_t> u;
-    if (!find_units(*chunk.lattice, k, classes, units, u)) return false;
+    if (!find_units(*chunk.lattice, k, classes, units, u, &extents)) return false;
     std::vector<int64_t>().swap(k);
     const uint8_t* of = classes.of.empty() ? nullptr : classes.of.data();
 
@@ -127,7 +127,7 @@ bool grid_encode(const GridChunk& chunk, std::vector<int64_t>&& k, const ColumnE
         Choice choice;
         if (!trivial) choice = choose(subject, out.close);
         SideWriter side;
-        builtin::Number scans, turns, finenesses, ranges;
+        builtin::Number scans, turns, finenesses, ranges, lanes;
         builtin::Bit closed_bit, net_bit;
         auto scan = static_cast<uint8_t>(choice.scan);
         uint8_t closed = choice.closed, net = choice.net != nullptr;
@@ -158,10 +158,10 @@ bool grid_encode(const GridChunk& chunk, std::vector<int64_t>&& k, const ColumnE
             builtin::signed_field(side, ranges, h);
             side.bit(net_bit, net);
             write_params(side, encoder.order(), encoder.params());
-            RansEncoder coder(lanes_for(n));
             BitWriter bits;
-            encoder.code(coder, bits);
-            coder.finish(symbols);
+            int lane_bits = 0;
+            symbols = encoder.code(bits, lane_bits);
+            builtin::field(side, lanes, lane_bits, kMostLaneBits);
             plain = bits.finish();
         }
         ByteWriter w;

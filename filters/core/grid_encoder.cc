@@ -5,6 +5,8 @@
 
 namespace baler::grid {
 
+constexpr double kSpareBelow = 65536;  // bits
+
 Encoder::Encoder(const Extents& extents, std::vector<int32_t> u, const uint8_t* of, const Choice& choice)
     : order_(choice.scan, extents), choice_(choice), of_(of), params_(order_), walker_(order_) {
     cells_.r.assign(u.size(), 0);
@@ -93,6 +95,33 @@ void Encoder::fit() {
     if (choice_.net)
         net_ = std::make_unique<GridNet>(*choice_.net, order_.extents, cells_.u.data(), cells_.s.data(), params_.low, params_.high);
     fit_maps();
+    if (choice_.sketch == 1) spare();
+}
+
+// Where little is coded parameters may cost more than they save.
+void Encoder::spare() {
+    const auto bits = [&] {
+        const Cost cost = estimate();
+        return cost.symbols + cost.side;
+    };
+    double least = bits();
+    if (least > kSpareBelow) return;
+    const auto keep_if_less = [&](Params&& other) {
+        std::swap(params_, other);
+        const double now = bits();
+        if (now < least) least = now;
+        else std::swap(params_, other);
+    };
+    Params flat = params_;
+    for (ScaleMap& map : flat.maps) map = ScaleMap();
+    keep_if_less(std::move(flat));
+    Params usual = params_;
+    for (GroupParams& group : usual.groups) {
+        group.scaled = false;
+        std::copy_n(kDefaultScale, kScaleTerms, group.scale);
+    }
+    for (ScaleMap& map : usual.maps) map = ScaleMap();
+    keep_if_less(std::move(usual));
 }
 
 // Predictions, what they miss by, and in a closed loop what the decoder will see.
@@ -163,7 +192,12 @@ int length(uint64_t z) { return z ? 64 - __builtin_clzll(z) : 0; }
 
 }  // namespace
 
-void Encoder::code(RansEncoder& coder, BitWriter& bits) {
+std::vector<uint8_t> Encoder::code(BitWriter& bits, int& lane_bits) {
+    // states cost 4 bytes a lane: not more than a hundredth of the stream
+    const double bytes = estimate().symbols / 8;
+    lane_bits = 0;
+    while (lane_bits < kMostLaneBits && (8 << lane_bits) * 100 < bytes) lane_bits++;
+    RansEncoder coder(1 << lane_bits);
     coder.begin_run();
     emit([&](const SymbolTable& table, int64_t n, int shift, uint64_t part) {
         const int64_t symbol = n + table.reach;
@@ -179,6 +213,9 @@ void Encoder::code(RansEncoder& coder, BitWriter& bits) {
         }
         if (shift) bits.put(part, shift);
     });
+    std::vector<uint8_t> stream;
+    coder.finish(stream);
+    return stream;
 }
 
 Cost Encoder::estimate() {

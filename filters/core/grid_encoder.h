@@ -33,7 +33,8 @@ class Encoder {
     // Fits everything. The cells' u are then what the decoder will see.
     void fit();
     // Codes all cells, or only adds up what that would cost.
-    void code(RansEncoder& coder, BitWriter& bits);
+    // Returns the symbols' stream, of 2^lane_bits lanes.
+    std::vector<uint8_t> code(BitWriter& bits, int& lane_bits);
     Cost estimate();
 
     const Order& order() const { return order_; }
@@ -52,6 +53,7 @@ class Encoder {
     void run();
     void fit_scales();
     void fit_maps();
+    void spare();
     template <class Put>
     void emit(Put&& put);
     // P of a coded cell

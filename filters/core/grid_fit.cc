@@ -7,6 +7,8 @@
 namespace baler::grid {
 namespace {
 
+constexpr double kSmallGroup = 4000;  // cells below which weights must show that they pay
+
 // Differences of a group's taps to their first, and of the cell, row by row.
 struct Samples {
     size_t width = 0;  // taps - 1
@@ -89,6 +91,27 @@ int precision_for(const Samples& s, const std::vector<double>& x, double unit, d
     return p;
 }
 
+// Bits that weights x save against others in so many cells: by mean misses of cells of like activity, since a miss of
+// exactly 0 on a lattice says less than it seems to.
+double saved_bits(const Samples& s, const std::vector<double>& others, const std::vector<double>& x, double unit,
+                  double cells) {
+    constexpr int kBins = 32;
+    double n[kBins] = {}, before[kBins] = {}, after[kBins] = {};
+    for (size_t r = 0; r < s.count(); r++) {
+        const float* d = s.row(r);
+        double activity = 0;
+        for (size_t i = 0; i < std::min<size_t>(s.width, 7); i++) activity += std::fabs(static_cast<double>(d[i]));
+        const int bin = std::min(kBins - 1, static_cast<int>(1.5 * std::log2(1 + activity * unit)));
+        n[bin]++;
+        before[bin] += std::fabs(residual(d, others)) * unit;
+        after[bin] += std::fabs(residual(d, x)) * unit;
+    }
+    double saved = 0;
+    for (int b = 0; b < kBins; b++)
+        if (n[b] > 0) saved += n[b] * std::log2((before[b] / n[b] + 0.12) / (after[b] / n[b] + 0.12));
+    return saved * cells / static_cast<double>(s.count());
+}
+
 // In 65536ths, with the digits that the precision keeps.
 int32_t rounded_weight(double x, int precision) {
     const int64_t unit = int64_t(1) << (16 - precision);
@@ -159,8 +182,14 @@ void Encoder::fit_weights() {
         std::vector<double> defaults;
         for (size_t i = 1; i <= s.width; i++) defaults.push_back(order_.groups[g].taps[i].weight / 65536.0);
         const std::vector<double> x = regression(s, defaults, unit, choice_.hasty ? 2 : 3);
+        const double cells = static_cast<double>(order_.groups[g].cells);
+        const int precision = precision_for(s, x, unit, cells);
+        params.fitted = false;
+        for (size_t i = 0; i <= s.width; i++) params.weight[i] = order_.groups[g].taps[i].weight;
+        const bool small = choice_.closed || cells < kSmallGroup;
+        if (small && saved_bits(s, defaults, x, unit, cells) < (precision + 1) * static_cast<double>(s.width)) continue;
         params.fitted = true;
-        params.precision = static_cast<uint8_t>(precision_for(s, x, unit, static_cast<double>(order_.groups[g].cells)));
+        params.precision = static_cast<uint8_t>(precision);
         for (size_t i = 1; i <= s.width; i++) params.weight[i] = rounded_weight(x[i - 1], params.precision);
     }
 }
@@ -190,16 +219,10 @@ void Encoder::fit_gains() {
         params.fed_back = false;
         if (wanted[g] == 0 || s.count() < 10 * s.width) continue;
         const std::vector<double> none(s.width), x = regression(s, none, unit, 3);
-        // bits before and after, of what is left above the rounding of the lattice
-        double gain = 0;
-        for (size_t r = 0; r < s.count(); r++) {
-            const double before = residual(s.row(r), none) * unit, after = residual(s.row(r), x) * unit;
-            gain += std::log2((before * before + 0.1) / (after * after + 0.1)) / 2;
-        }
-        gain *= static_cast<double>(order_.groups[g].cells) / static_cast<double>(s.count());
-        if (gain < 12 * static_cast<double>(s.width)) continue;
+        const double cells = static_cast<double>(order_.groups[g].cells);
+        if (saved_bits(s, none, x, unit, cells) < 12 * static_cast<double>(s.width)) continue;
         params.fed_back = true;
-        params.gain_precision = static_cast<uint8_t>(precision_for(s, x, unit, static_cast<double>(order_.groups[g].cells)));
+        params.gain_precision = static_cast<uint8_t>(precision_for(s, x, unit, cells));
         for (size_t i = 0; i < s.width; i++) params.gain[i] = rounded_weight(x[i], params.gain_precision);
     }
 }

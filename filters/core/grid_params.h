@@ -6,6 +6,7 @@
 
 namespace baler::grid {
 
+constexpr int kMostLaneBits = 5;  // log2 of the lanes
 constexpr int kScaleTerms = 7;
 constexpr int kNear = 2, kMid = 8, kWide = 13;  // taps 0 ... kNear - 1, then up to kMid - 1, then up to kWide - 1
 constexpr uint32_t kDefaultScale[kScaleTerms] = {256, 85, 0, 512, 170, 0, 1024};
