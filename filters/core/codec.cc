@@ -101,6 +101,30 @@ void encode_items(const baler_array& array, const uint8_t* data, const Record* r
     offer(best, header, std::move(out.bytes));
 }
 
+// The grid coder's frame; two when it is not clear that the model's network pays.
+void offer_grids(GridChunk chunk, std::vector<int64_t>&& k, const ColumnExceptions& exceptions, const Model* for_grids,
+                 const Header& header, Best& best) {
+    std::vector<int64_t> again;
+    if (chunk.net) again = k;
+    for (bool more = true; more;) {
+        GridPayload grid;
+        if (!grid_encode(chunk, std::move(k), exceptions, grid)) return;
+        Header framed = header;
+        framed.n_exceptions = grid.n_exceptions;
+        framed.mode = BALER_MODE_GRID;
+        framed.stable = !grid.closed;
+        if (grid.net) {
+            framed.has_model = true;
+            framed.model_id = for_grids->id;
+            framed.bound = Bound{};
+        }
+        offer(best, framed, std::move(grid.bytes));
+        more = grid.close && chunk.net;
+        chunk.net = nullptr;
+        k = std::move(again);
+    }
+}
+
 // Leaves in `image` what a stored frame would hold when that is not the data itself.
 void encode_numbers(const baler_array& array, const Layout& layout, const void* data, const baler_settings& settings,
                     const Model* model, const Model* for_grids, Header header, Best& best, std::vector<uint8_t>& image) {
@@ -135,7 +159,9 @@ void encode_numbers(const baler_array& array, const Layout& layout, const void* 
             if (f.code != BALER_ERR_MODEL_INVALID && f.code != BALER_ERR_UNSUPPORTED) throw;
         }
     }
-    if (coded.mode != BALER_MODE_MODEL || builtin_could_win(*model, table)) {
+    const Lattice lattice = table.columns[0].lattice;
+    const Prospects could = has_one_lattice(model, layout) ? prospects(array, native, lattice) : Prospects{true, false};
+    if (could.table && (coded.mode != BALER_MODE_MODEL || builtin_could_win(*model, table))) {
         ByteWriter out = section;
         builtin_encode(table, out);
         coded.mode = BALER_MODE_BUILTIN;
@@ -145,40 +171,16 @@ void encode_numbers(const baler_array& array, const Layout& layout, const void* 
     image.resize(static_cast<size_t>(byte_count(array)));
     join(layout, table, exceptions, array.itemsize, image.data());
     swap_to_array(array, image.data());
-    if (has_one_lattice(model, layout)) {
-        const Lattice lattice = table.columns[0].lattice;
+    if (could.grid) {
         const Layout flat = Layout::flat(array);
         if (table.columns.size() > 1) {
             exceptions.clear();
             table = split(flat, {lattice}, array.itemsize, native, &exceptions);
         }
         const bool loose = !settings.stable && bound.kind == BALER_BOUND_ABS;
-        GridChunk chunk{dtype_of(array), flat.shape, &lattice, native, loose ? bound.value : 0,
+        const GridChunk chunk{dtype_of(array), flat.shape, &lattice, native, loose ? bound.value : 0,
                               for_grids ? for_grids->grid.get() : nullptr};
-        const std::vector<int64_t> copy_of_k = chunk.net ? table.columns[0].k : std::vector<int64_t>();
-        GridPayload grid;
-        if (grid_encode(chunk, std::move(table.columns[0].k), exceptions[0], grid)) {
-            Header framed = header;
-            framed.n_exceptions = grid.n_exceptions;
-            framed.mode = BALER_MODE_GRID;
-            framed.stable = !grid.closed;
-            if (grid.net) {
-                framed.has_model = true;
-                framed.model_id = for_grids->id;
-                framed.bound = Bound{};
-            }
-            offer(best, framed, std::move(grid.bytes));
-            if (grid.close) {
-                chunk.net = nullptr;
-                GridPayload plain;
-                grid_encode(chunk, std::vector<int64_t>(copy_of_k), exceptions[0], plain);
-                framed = header;
-                framed.n_exceptions = plain.n_exceptions;
-                framed.mode = BALER_MODE_GRID;
-                framed.stable = !plain.closed;
-                offer(best, framed, std::move(plain.bytes));
-            }
-        }
+        offer_grids(chunk, std::move(table.columns[0].k), exceptions[0], for_grids, header, best);
     }
     if (!bytes_could_win(image.data(), image.size(), array.itemsize, best.size)) return;
     ByteWriter out;

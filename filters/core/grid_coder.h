@@ -16,6 +16,7 @@ struct GridChunk {
     const void* values;           // encoding: native byte order, memory order
     double tolerance;             // encoding: the absolute bound inside which values may be moved freely; 0: stable
     const GridModel* net = nullptr;  // the network of the frame's model
+    bool raster_alone = false;    // encoding: no other scan is tried, for a quick look
 };
 
 struct GridPayload {

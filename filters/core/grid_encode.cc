@@ -125,7 +125,7 @@ bool grid_encode(const GridChunk& chunk, std::vector<int64_t>&& k, const ColumnE
 
     for (int attempt = 0; attempt < 2; attempt++) {
         Choice choice;
-        if (!trivial) choice = choose(subject, out.close);
+        if (!trivial && !chunk.raster_alone) choice = choose(subject, out.close);
         SideWriter side;
         builtin::Number scans, turns, finenesses, ranges, lanes;
         builtin::Bit closed_bit, net_bit;

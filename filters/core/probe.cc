@@ -3,12 +3,17 @@
 #include <algorithm>
 
 #include "coders.h"
+#include "frame.h"
+#include "grid_coder.h"
+#include "split.h"
 
 namespace baler {
 namespace {
 
 constexpr size_t kFewRows = 1024, kManyRows = 8192;      // of the built-in coder's pieces together
 constexpr size_t kFewBytes = 8192, kManyBytes = 65536;   // of the byte coder's piece
+constexpr size_t kSlab = 16384;    // cells at least of the slab that tells tables from grids
+constexpr double kClearlyWorse = 1.25;
 constexpr double kTablesInPiece = 0.93;
 // A piece pays for its own tables, the whole chunk only once.
 constexpr double kPieceOverWhole = 0.85;
@@ -31,6 +36,23 @@ Table pieces(const Table& table, size_t rows) {
         t.columns.push_back(std::move(d));
     }
     return t;
+}
+
+// A slab of whole rows, slices, ... around the middle, in one piece of memory: its shape; data is moved to its start.
+baler_array middle_slab(const baler_array& array, const uint8_t*& data) {
+    baler_array slab = array;
+    const auto axis = [&](int i) -> uint64_t& { return slab.shape[array.fortran ? array.ndim - 1 - i : i]; };
+    uint64_t inner = value_count(array);
+    for (int i = 0; i < array.ndim; i++) {
+        const uint64_t n = axis(i);
+        inner /= n;
+        const bool last = inner <= 4 * kSlab || i + 1 == array.ndim;
+        const uint64_t few = last ? std::min(n, std::max<uint64_t>(3, (kSlab + inner - 1) / inner)) : 1;
+        data += (n - few) / 2 * inner * array.itemsize;
+        axis(i) = few;
+        if (last) break;
+    }
+    return slab;
 }
 
 // Share of the items that begin 16 bytes which have been seen before, near or far. Windows are picked by their content,
@@ -72,6 +94,28 @@ bool builtin_could_win(const Model& model, const Table& table) {
     model_encode(model, sample, nullptr, trained);
     // tables of the built-in coder shrink the piece's lead to the model's over the whole chunk by 2 to 5 %
     return static_cast<double>(builtin.bytes.size()) * kTablesInPiece < static_cast<double>(trained.bytes.size());
+}
+
+Prospects prospects(const baler_array& array, const void* native, const Lattice& lattice) {
+    if (array.ndim == 0 || value_count(array) < 4 * kSlab) return {};
+    const auto* data = static_cast<const uint8_t*>(native);
+    const baler_array slab = middle_slab(array, data);
+    const Layout layout(slab), flat = Layout::flat(slab);
+    std::vector<ColumnExceptions> exceptions;
+    ByteWriter coded;
+    Table table = split(layout, std::vector<Lattice>(layout.columns, lattice), slab.itemsize, data, &exceptions);
+    write_exceptions(exceptions, slab.itemsize, coded);
+    builtin_encode(table, coded);
+    if (layout.columns > 1) {
+        exceptions.clear();
+        table = split(flat, {lattice}, slab.itemsize, data, &exceptions);
+    }
+    GridPayload grid;
+    GridChunk chunk{dtype_of(slab), flat.shape, &lattice, data, 0};
+    chunk.raster_alone = true;
+    if (!grid_encode(chunk, std::move(table.columns[0].k), exceptions[0], grid)) return {true, false};
+    const double a = static_cast<double>(coded.bytes.size()) * kTablesInPiece, b = static_cast<double>(grid.bytes.size());
+    return {a < b * kClearlyWorse, b < a * kClearlyWorse};
 }
 
 bool bytes_could_win(const uint8_t* data, size_t size, uint32_t itemsize, size_t best) {

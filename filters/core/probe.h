@@ -9,6 +9,12 @@ namespace baler {
 
 // Could the built-in coder beat the model? Both code two pieces of the rows.
 bool builtin_could_win(const Model& model, const Table& table);
+// Which of the built-in coders, of tables and of grids, could win a chunk with one lattice? Both code a slab out of the
+// middle. native: the chunk's values in native byte order.
+struct Prospects {
+    bool table = true, grid = true;
+};
+Prospects prospects(const baler_array& array, const void* native, const Lattice& lattice);
 // Could the byte coder? Judged by a piece out of the middle and by how much of the chunk repeats.
 bool bytes_could_win(const uint8_t* data, size_t size, uint32_t itemsize, size_t best);
 
