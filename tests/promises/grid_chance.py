@@ -11,7 +11,7 @@ from twin.grid_classes import read_classes
 from twin.grid_net import GridNet
 from twin.grid_predict import Range, read_parameters
 from twin.grid_scans import SLICES, Turn, extents, scan
-from twin.grid_units import AFFINE, DICTIONARY, SOURCE, read_units
+from twin.grid_units import AFFINE, DICTIONARY, FIELDS, SOURCE, read_units
 from twin.lattice import Lattice
 from twin.lattice import lattice as make_lattice
 
@@ -95,6 +95,18 @@ class Chance:
         gap, self.fix = target - self.fix - 1, target
         return gap
 
+    def _field(self) -> int:
+        return self._below(3, max(2, self.cells))
+
+    def _digits(self) -> int:
+        return self._below(2, 23)
+
+    def _phase(self) -> int:
+        return self._below(2, 1 << 22)
+
+    def _lanes(self) -> int:
+        return self._below(6)
+
     def _step(self) -> int:
         return int(self.rng.integers(-3, 4))
 
@@ -158,10 +170,10 @@ def payload(
     fineness = side.number("fineness") if closed else 0
     classes = read_classes(side, grid, lattice.dtype.itemsize)
     # units, and what u may be under them
-    sort = int(rng.integers(3))
+    sort = int(rng.integers(4))
     least, most = -(1 << 29), 1 << 29
     chance.given["sort"] = [sort]
-    if closed or sort == SOURCE:
+    if closed or sort in (SOURCE, FIELDS):
         quantum = 10.0 ** rng.uniform(-3, 1)
         chance.given["word"] = _words(rng.normal() * 100) + _words(quantum)
     elif sort == AFFINE:
@@ -192,7 +204,7 @@ def payload(
         parameters = read_parameters(side, order.groups, grid.blocks, closed)
         coded = [c == 0 for c in turn.there(classes.of)]
         loop = WrittenLoop(turn.grid, order, coded, Range(low, high, closed, fineness), parameters, net)
-        symbols, bits = loop.write(turn.there(wanted.tolist()), rng, 0.02)
+        symbols, bits = loop.write(turn.there(wanted.tolist()), rng, 0.02, 1 << side.number("lanes"))
     stream = side.stream()
     parts = [varint(len(part)) + part for part in (stream, symbols, bits)]
     return b"".join(parts), classes.n_exceptions

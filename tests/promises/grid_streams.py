@@ -12,7 +12,6 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
-from twin.entropy import lanes_for
 from twin.grid_predict import Loop
 from twin.grid_tables import Table
 from twin.side import Side
@@ -102,12 +101,11 @@ class WrittenSide(Side):
 class WrittenLoop(Loop):
     """Codes the wanted u, a list in memory order; the fraction `escaped` of the numbers in spite of the table."""
 
-    def write(self, wanted: list[int], rng: np.random.Generator, escaped: float) -> tuple[bytes, bytes]:
+    def write(self, wanted: list[int], rng: np.random.Generator, escaped: float, lanes: int) -> tuple[bytes, bytes]:
         """Symbols and bits; self.cells hold what was coded."""
         self.wanted, self.escaped, self.rng = wanted, escaped, rng
         self.intervals: list[Interval] = []
         self.bits = self.n_bits = 0
-        lanes = lanes_for(self.grid.cells)
         self.lanes = lanes
         self.run()
         return rans(self.intervals, lanes), self.bits.to_bytes((self.n_bits + 7) // 8, "little")

@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .entropy import Bits, Rans, lanes_for
+from .entropy import Bits, Rans
 from .grid_classes import read_classes
 from .grid_net import GridNet
 from .grid_predict import DecodingLoop, Range, read_parameters
@@ -53,9 +53,9 @@ def decode(
         elif net is None or kind or q or closed or not net.fits(grid.n):
             raise CorruptDataError("a network that the model has not")
         parameters = read_parameters(side, order.groups, grid.blocks, closed)
+        lanes = 1 << side.limited(0, 5, "lanes")
         side.finish()
         loop = DecodingLoop(turn.grid, order, coded, Range(low, high, closed, fineness), parameters, net)
-        lanes = lanes_for(grid.cells)
         u = turn.back(loop.read(Rans(symbols or b"\0\0\1\0" * lanes, lanes), Bits(bits)))
     else:
         side.finish()
