@@ -171,7 +171,7 @@ void encode_numbers(const baler_array& array, const Layout& layout, const void* 
     image.resize(static_cast<size_t>(byte_count(array)));
     join(layout, table, exceptions, array.itemsize, image.data());
     swap_to_array(array, image.data());
-    if (could.grid) {
+    if (could.grid || for_grids) {
         const Layout flat = Layout::flat(array);
         if (table.columns.size() > 1) {
             exceptions.clear();
