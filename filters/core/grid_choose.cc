@@ -14,16 +14,28 @@ constexpr double kCloseParity = 3;  // ... a parity scan's
 struct View {
     int turn;
     Extents extents;
-    std::vector<int32_t> open, closed;
-    std::vector<uint8_t> of;
+    const std::vector<int32_t>* open;
+    const std::vector<int32_t>* closed;  // or null
+    const uint8_t* of;                   // or null
 
-    View(const Subject& s, int by) : turn(by), extents(turned(s.extents, by)) {
-        if (s.of) of.assign(s.of, s.of + s.extents.cells());
-        of = grid::turn(of, s.extents, by);
-        open = grid::turn(*s.open, s.extents, by);
-        if (s.closed) closed = grid::turn(*s.closed, s.extents, by);
+    View(const Subject& s, int by)
+        : turn(by), extents(turned(s.extents, by)), open(s.open), closed(s.closed), of(s.of) {
+        if (by == 0) return;
+        if (of) {
+            own_of_ = grid::turn(std::vector<uint8_t>(of, of + extents.cells()), s.extents, by);
+            of = own_of_.data();
+        }
+        own_open_ = grid::turn(*open, s.extents, by);
+        open = &own_open_;
+        if (!closed) return;
+        own_closed_ = grid::turn(*closed, s.extents, by);
+        closed = &own_closed_;
     }
-    const uint8_t* classes() const { return of.empty() ? nullptr : of.data(); }
+    View(const View&) = delete;
+
+  private:
+    std::vector<int32_t> own_open_, own_closed_;
+    std::vector<uint8_t> own_of_;
 };
 
 // Bits of the whole, from a part of its cells. hasty: by the neighbours' values alone, without what past predictions
@@ -32,7 +44,7 @@ double sketch(const View& view, Choice choice, bool hasty) {
     choice.hasty = hasty;
     const size_t looked_at = choice.closed ? 3 * kSketch : kSketch;  // small groups want enough to be fitted
     choice.sketch = std::min(0.999, static_cast<double>(looked_at) / static_cast<double>(view.extents.cells()));
-    Encoder encoder(view.extents, choice.closed ? view.closed : view.open, view.classes(), choice);
+    Encoder encoder(view.extents, choice.closed ? *view.closed : *view.open, view.of, choice);
     encoder.fit();
     const Cost cost = encoder.estimate();
     return cost.symbols + cost.side;

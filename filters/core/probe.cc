@@ -115,7 +115,9 @@ Prospects prospects(const baler_array& array, const void* native, const Lattice&
     chunk.raster_alone = true;
     if (!grid_encode(chunk, std::move(table.columns[0].k), exceptions[0], grid)) return {true, false};
     const double a = static_cast<double>(coded.bytes.size()) * kTablesInPiece, b = static_cast<double>(grid.bytes.size());
-    return {a < b * kClearlyWorse, b < a * kClearlyWorse};
+    // the coder of tables takes much memory for small items: then it has to be better, not only nearly as good
+    const bool heavy = slab.itemsize == 1 && value_count(array) > (1u << 20);
+    return {a < b * (heavy ? 0.95 : kClearlyWorse), b < a * kClearlyWorse};
 }
 
 bool bytes_could_win(const uint8_t* data, size_t size, uint32_t itemsize, size_t best) {
