@@ -39,7 +39,7 @@ class Model:
     Make one with `load`, `train`, `Model.from_bytes`, `Model.bounds_only` or `Model.of_records`.
     """
 
-    __slots__ = ("__weakref__", "_bounds", "_bytes", "_grid", "_id", "_lock", "_meta", "_native", "_record", "_shape")
+    __slots__ = ("__weakref__", "_bounds", "_bytes", "_grid", "_id", "_lock", "_meta", "_native", "_patch", "_record", "_shape")
 
     _bytes: bytes
     _id: str
@@ -47,6 +47,7 @@ class Model:
     _bounds: tuple[ErrorBound, ...]
     _grid: bool
     _shape: tuple[int, int]
+    _patch: tuple[int, ...]
     _record: Record | None
     _lock: threading.Lock
     _native: NativeModel | None
@@ -84,6 +85,9 @@ class Model:
             if len(table) < 8:
                 raise CorruptDataError("the table section of the model ends early: get the file again")
             self._shape = struct.unpack_from("<HH", table)
+        self._patch = ()
+        if "PTCH" in sections:
+            self._shape, self._patch = file.parse_patch(sections["PTCH"])
         columns = self._meta.get("columns", ())
         self._record = file.parse_record(sections["RECD"], columns) if "RECD" in sections else None
         fields = len(self._record.fields) if self._record is not None else 0
@@ -211,6 +215,11 @@ class Model:
         return int(self._shape[1])
 
     @property
+    def patch(self) -> tuple[int, ...]:
+        """Extents of the patches of frames that are its rows; empty for a model of anything else."""
+        return self._patch
+
+    @property
     def record(self) -> Record | None:
         """The records that the model is for; None for a model of numbers."""
         return self._record
@@ -218,7 +227,7 @@ class Model:
     @property
     def trained(self) -> bool:
         """Whether there is a network; without one the built-in model codes under these bounds."""
-        return self._shape[0] > 0 or self._grid
+        return self._shape[0] > 0 or self._grid or bool(self._patch)
 
     def with_bound(self, bound: BoundSpec, *, data: npt.ArrayLike | None = None) -> Model:
         """Give the same network under other error bounds: a new model with its own id.
@@ -238,6 +247,8 @@ class Model:
         latent = [b.kind == "latent" for b in wanted]
         if any(latent) and not all(latent):
             raise BoundError('the bound "latent" holds for all columns or for none: use bound="latent"')
+        if self._patch and not all(latent):
+            raise BoundError('this model keeps no bound, it is for latents alone: train one with bound="abs=…"')
         if any(latent) and not self.latents:
             raise BoundError('the bound "latent" needs a model with latents, this one has none: train with latent=…')
         sections = split_sections(self._bytes)
@@ -320,6 +331,8 @@ class Model:
         columns = f"{self.n_columns} columns" if self.n_columns else "any columns"
         if self._record is not None:
             columns = f"records of {self.n_columns} fields in {self._record.itemsize} bytes"
+        if self._patch:
+            columns = f"patches of {' x '.join(map(str, self._patch))}"
         kinds = sorted({str(b) for b in self._bounds})
         bound = kinds[0] if len(kinds) == 1 else f"{len(kinds)} different"
         extra = f", {self.latents} latents" if self.latents else ""

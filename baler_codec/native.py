@@ -140,11 +140,12 @@ class NativeModel:
         library().baler_model_shape(self.handle, ctypes.byref(columns), ctypes.byref(latents))
         return columns.value, latents.value
 
-    def encode_latents(self, table: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
-        """Run the encoder network alone: (rows, columns) → (rows, latents)."""
+    def encode_latents(self, table: npt.NDArray[Any], patches: int | None = None) -> npt.NDArray[np.int32]:
+        """Run the encoder network alone: (rows, columns) → (rows, latents); of frames say how many patches they have."""
         lib = library()
         table = contiguous(table)
-        out = np.empty((table.shape[0] if table.ndim else 1, self.shape[1]), np.int32)
+        rows = patches if patches is not None else table.shape[0] if table.ndim else 1
+        out = np.empty((rows, self.shape[1]), np.int32)
         description = describe(table)
         _check(lib, lib.baler_model_latents(self.handle, description, _address(table), _address(out), out.size))
         return out

@@ -20,7 +20,7 @@ VERSION = 0
 MAX_BYTES = 16 << 20
 MAX_COLUMNS = 1024
 _MAX_META = 64 << 10
-_TAGS = (("META",), ("BNDS",), ("TABL", "TABZ", "RECD", "GRID"))  # a table's, as it is or packed; a record's; a grid's
+_TAGS = (("META",), ("BNDS",), ("TABL", "TABZ", "RECD", "GRID", "PTCH"))  # tables (as it is, packed), records, grids, patches
 _FRAME_HEADER, _FRAME_END = 44, 4  # of a one-axis frame without a model
 _KINDS = ("exact", "abs", "pw_rel", "latent")  # by their number in the file
 _FIELD_KINDS = "fiuV"
@@ -178,6 +178,14 @@ def parse_record(raw: bytes, columns: Sequence[Mapping[str, Any]] = ()) -> Recor
     if at != len(raw) or end > itemsize or not fields:
         raise damaged
     return Record(itemsize, tuple(fields))
+
+
+def parse_patch(raw: bytes) -> tuple[tuple[int, int], tuple[int, ...]]:
+    """Read the head of the PTCH section: no columns and the number of latents, and the extents of a patch."""
+    latents, axes = struct.unpack_from("<HB", raw) if len(raw) >= 4 else (0, 0)
+    if not latents or not 1 <= axes <= 4 or len(raw) < 4 + 2 * axes:
+        raise CorruptDataError("the section of patches of the model is damaged: get the file again")
+    return (0, latents), struct.unpack_from(f"<{axes}H", raw, 4)
 
 
 def _varint(value: int) -> bytes:

@@ -101,6 +101,10 @@ class Settings:
         model = self.model
         if model is None or model.record is not None:
             return
+        if len(shape) < len(model.patch):
+            raise ShapeError(
+                f"a chunk of shape {shape} for a model of patches {model.patch}: chunks need {len(model.patch)} axes"
+            )
         columns = model.n_columns
         got = shape[1] if len(shape) == 2 else 1 if len(shape) == 1 else None
         if columns and got != columns:

@@ -5,6 +5,7 @@
 
 #include "coders.h"
 #include "grid_coder.h"
+#include "patches.h"
 #include "probe.h"
 #include "split.h"
 
@@ -34,6 +35,7 @@ void check_bound(const Bound& b) {
 // A model is for tables of its columns; one without columns is for anything.
 bool model_fits(const Model& model, const Layout& layout) {
     if (model.record) return false;
+    if (model.patch) return layout.axes >= model.patch->extents.size();
     return model.n_columns() == 0 ? !model.latent_only() : layout.is_table && model.n_columns() == layout.columns;
 }
 
@@ -42,6 +44,15 @@ Bound common_bound(const Model& model) {
     for (const Bound& b : model.bounds)
         if (b.kind != model.bounds[0].kind || b.value != model.bounds[0].value) return Bound{};
     return model.bounds.empty() || model.latent_only() ? Bound{} : model.bounds[0];
+}
+
+// What latent-only coding sees as a table's columns; of patches the chunk as it is.
+Layout latent_layout(const Model& model, const baler_array& array) {
+    return model.patch ? Layout::flat(array) : Layout(array);
+}
+
+size_t latent_rows(const Model& model, const baler_array& array) {
+    return model.patch ? patch_rows(*model.patch, array) : Layout(array).rows;
 }
 
 std::vector<Lattice> lattices_for(const baler_array& array, const Layout& layout, const Bound& bound,
@@ -135,9 +146,10 @@ void encode_numbers(const baler_array& array, const Layout& layout, const void* 
     const bool fits = model && model_fits(*model, layout);
     const Bound bound = !model ? header.bound : fits && model->n_columns() ? model->bounds[0] : common_bound(*model);
     if (fits && model->latent_only()) {
-        const auto columns = split_doubles(layout, dtype_of(array), native, &exceptions);
+        const auto columns = split_doubles(latent_layout(*model, array), dtype_of(array), native, &exceptions);
         write_exceptions(exceptions, array.itemsize, section);
-        latent_encode(*model, columns, settings.latents, section);
+        if (model->patch) patch_encode(*model, array, columns[0], settings.latents, section);
+        else latent_encode(*model, columns, settings.latents, section);
         header.n_exceptions = total(exceptions);
         header.mode = BALER_MODE_LATENT;
         header.stable = false;
@@ -216,8 +228,9 @@ std::vector<uint8_t> encode(const baler_array& array, const void* data, const ba
     if (model) {
         header.has_model = true;
         header.model_id = model->id;
-        const uint64_t wanted = static_cast<uint64_t>(layout.rows) * model->n_latents();
-        if (settings.latents && model_fits(*model, layout) && settings.n_latents != wanted)
+        const bool fits = settings.latents && model_fits(*model, layout);
+        const uint64_t wanted = fits ? static_cast<uint64_t>(latent_rows(*model, array)) * model->n_latents() : 0;
+        if (fits && settings.n_latents != wanted)
             fail(BALER_ERR_ARGUMENT, "%llu latents given, this chunk and model need %llu",
                  static_cast<unsigned long long>(settings.n_latents), static_cast<unsigned long long>(wanted));
     }
@@ -272,14 +285,16 @@ void decode(const uint8_t* frame, size_t size, const Model* model, void* out, si
     std::vector<ColumnExceptions> exceptions;
     if (header.mode == BALER_MODE_LATENT) {
         if (!fits || !model->latent_only()) in.damaged("its mode does not fit its model");
-        Table masks = make_table(layout, std::vector<Lattice>(layout.columns));
+        const Layout seen = latent_layout(*model, array);
+        Table masks = make_table(seen, std::vector<Lattice>(seen.columns));
         exceptions = read_exceptions(masks, array.itemsize, in);
         if (total(exceptions) != header.n_exceptions) in.damaged("the number of exceptions is not the header's");
-        std::vector<std::vector<double>> columns(layout.columns, std::vector<double>(layout.rows));
-        latent_decode(*model, layout.rows, columns, in);
+        std::vector<std::vector<double>> columns(seen.columns, std::vector<double>(seen.rows));
+        if (model->patch) patch_decode(*model, array, columns[0], in);
+        else latent_decode(*model, layout.rows, columns, in);
         in.finish();
-        join_doubles(layout, dtype_of(array), columns, out);
-        put_exceptions(layout, exceptions, array.itemsize, out);
+        join_doubles(seen, dtype_of(array), columns, out);
+        put_exceptions(seen, exceptions, array.itemsize, out);
         swap_to_array(array, out);
         return;
     }
@@ -311,13 +326,15 @@ void latents_of(const Model& model, const baler_array& array, const void* data, 
     if (model.n_latents() == 0) fail(BALER_ERR_ARGUMENT, "this model has no autoencoder");
     if (array.kind == 'V' || !model_fits(model, layout))
         fail(BALER_ERR_ARGUMENT, "the model is for tables of %u columns", model.n_columns());
-    if (n_out != layout.rows * model.n_latents())
-        fail(BALER_ERR_BUFFER, "room for %zu latents, %zu rows give %zu", n_out, layout.rows,
-             layout.rows * model.n_latents());
+    const size_t rows = latent_rows(model, array);
+    if (n_out != rows * model.n_latents())
+        fail(BALER_ERR_BUFFER, "room for %zu latents, %zu rows give %zu", n_out, rows, rows * model.n_latents());
     std::vector<uint8_t> copy;
     const void* native = native_values(array, data, copy);
     std::vector<ColumnExceptions> ignored;
-    encoder_latents(model, split_doubles(layout, dtype_of(array), native, &ignored), out);
+    const auto columns = split_doubles(latent_layout(model, array), dtype_of(array), native, &ignored);
+    if (model.patch) patch_latents(model, array, columns[0], out);
+    else encoder_latents(model, columns, out);
 }
 
 }  // namespace baler

@@ -20,6 +20,9 @@ void model_decode(const Model& model, Table& table, ByteReader& in);
 void latent_encode(const Model& model, const std::vector<std::vector<double>>& columns, const int32_t* latents,
                    ByteWriter& out);
 void latent_decode(const Model& model, size_t rows, std::vector<std::vector<double>>& columns, ByteReader& in);
+// Rows of latents alone, row-major when written, by latent when read.
+void write_latents(const Model& model, size_t rows, const int32_t* latents, ByteWriter& out);
+std::vector<std::vector<int64_t>> read_latents(const Model& model, size_t all_rows, ByteReader& in);
 // The encoder network on the same columns: rows x n_latents, row-major.
 void encoder_latents(const Model& model, const std::vector<std::vector<double>>& columns, int32_t* out);
 

@@ -34,13 +34,20 @@ void latent_encode(const Model& model, const std::vector<std::vector<double>>& c
     const TableModel& table = *model.table;
     const auto prepared = prepare(model, DType{'f', 4}, true);
     const size_t n = table.latents, rows = coded_rows(columns, latents, n);
-    out.varint(rows);
     std::vector<int32_t> own;
     if (!latents) {
         own.resize(rows * n);
         encode_latents(table, *prepared, columns, rows, own.data());
         latents = own.data();
     }
+    write_latents(model, rows, latents, out);
+}
+
+void write_latents(const Model& model, size_t rows, const int32_t* latents, ByteWriter& out) {
+    const TableModel& table = *model.table;
+    const auto prepared = prepare(model, DType{'f', 4}, true);
+    const size_t n = table.latents;
+    out.varint(rows);
     Steps steps(table, *prepared, rows, true);
     TableEncoder coder(steps);
     const size_t length = steps.slices().length;
@@ -54,7 +61,7 @@ void latent_encode(const Model& model, const std::vector<std::vector<double>>& c
     coder.finish(out);
 }
 
-void latent_decode(const Model& model, size_t all_rows, std::vector<std::vector<double>>& columns, ByteReader& in) {
+std::vector<std::vector<int64_t>> read_latents(const Model& model, size_t all_rows, ByteReader& in) {
     const uint64_t claimed = in.varint();
     if (claimed < 1 || claimed > all_rows) in.damaged("its number of coded rows is impossible");
     const auto rows = static_cast<size_t>(claimed);
@@ -72,6 +79,14 @@ void latent_decode(const Model& model, size_t all_rows, std::vector<std::vector<
         }
     }
     coder.finish();
+    return latents;
+}
+
+void latent_decode(const Model& model, size_t all_rows, std::vector<std::vector<double>>& columns, ByteReader& in) {
+    const TableModel& table = *model.table;
+    const auto prepared = prepare(model, DType{'f', 4}, true);
+    const std::vector<std::vector<int64_t>> latents = read_latents(model, all_rows, in);
+    const size_t rows = latents[0].size();
     decode_latents(table, *prepared, latents.data(), rows, columns);
     for (std::vector<double>& x : columns) std::fill(x.begin() + static_cast<ptrdiff_t>(rows), x.end(), x[rows - 1]);
 }

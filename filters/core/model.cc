@@ -6,6 +6,7 @@
 #include "bytes.h"
 #include "coders.h"
 #include "grid_net.h"
+#include "patches.h"
 #include "sha256.h"
 #include "table_model.h"
 
@@ -102,6 +103,7 @@ std::vector<Bound> read_bounds(ByteReader in) {
 }  // namespace
 
 uint32_t Model::n_columns() const {
+    if (patch) return 0;
     if (table) return table->columns;
     if (record) return static_cast<uint32_t>(record->fields.size());
     return bounds.size() == 1 ? 0 : static_cast<uint32_t>(bounds.size());
@@ -112,7 +114,7 @@ uint32_t Model::n_latents() const { return table ? table->latents : 0; }
 Lattice Model::lattice(DType dtype, size_t column) const {
     Bound bound = bounds[bounds.size() == 1 ? 0 : column];
     if (bound.kind == BALER_BOUND_LATENT) bound = Bound{};  // exact everywhere but in latent-only frames
-    if (!table) return Lattice(dtype, bound);
+    if (!table || patch) return Lattice(dtype, bound);
     return Lattice(dtype, bound, table->variables[column].unit, table->variables[column].noise);
 }
 
@@ -165,6 +167,10 @@ std::shared_ptr<const Model> parse_model(const uint8_t* bytes, size_t size) {
         ByteReader grid = section(in, "GRID");
         model->grid = parse_grid_model(grid);
         if (model->bounds.size() != 1) in.damaged("a model for grids has one bound");
+    } else if (sections == 3 && next_is(in, "PTCH")) {
+        ByteReader patches = section(in, "PTCH");
+        model->patch = parse_patch_model(patches, model->table);
+        if (model->bounds.size() != 1 || !model->latent_only()) in.damaged("a model of patches has one bound, latent");
     } else if (sections == 3) {
         model->table = read_table(in);
         if (model->bounds.size() != 1 && model->bounds.size() != model->table->columns)

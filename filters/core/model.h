@@ -11,6 +11,7 @@
 namespace baler {
 
 struct GridModel;   // a network: core/grid_net.h
+struct PatchShape;  // of images and frames: core/patches.h
 struct TableModel;  // variables, steps, networks: core/table_model.h
 
 struct Model {
@@ -23,7 +24,9 @@ struct Model {
 
     std::shared_ptr<const GridModel> grid;    // for grids, whose coder uses it where it pays
 
-    uint32_t n_columns() const;      // 0: any number; of a model for records: its fields
+    std::shared_ptr<const PatchShape> patch;  // the table's rows are patches of frames; latent-only
+
+    uint32_t n_columns() const;      // 0: any number, or patches; of a model for records: its fields
     uint32_t n_latents() const;
     bool latent_only() const { return bounds[0].kind == 3; }
     // The lattice of a column under this model's bound, unit and noise.

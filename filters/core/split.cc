@@ -44,6 +44,7 @@ Layout::Layout(const baler_array& a) {
         row_stride = a.fortran ? 1 : columns;
         column_stride = a.fortran ? rows : 1;
         shape = {rows, columns};
+        axes = a.ndim;
         return;
     }
     *this = flat(a);
@@ -55,6 +56,7 @@ Layout Layout::flat(const baler_array& a) {
     for (int i = 0; i < a.ndim; i++) all.rows *= static_cast<size_t>(a.shape[i]);
     all.shape.assign(a.shape, a.shape + a.ndim);
     if (a.fortran) std::reverse(all.shape.begin(), all.shape.end());
+    all.axes = a.ndim;
     return all;
 }
 

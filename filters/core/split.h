@@ -17,6 +17,7 @@ struct Layout {
     size_t rows = 0, columns = 1;
     size_t row_stride = 1, column_stride = 1;  // in values
     std::vector<uint64_t> shape;               // memory order, or {rows, columns}
+    size_t axes = 0;                           // of the chunk itself
 
     explicit Layout(const baler_array& array);
     // All values as one column in memory order, whatever the shape.

@@ -32,6 +32,19 @@ std::vector<float> invert_shape(const std::vector<uint32_t>& shape) {
     return inverse;
 }
 
+Warp read_warp(ByteReader& in, size_t knots) {
+    std::vector<double> x(knots), z(knots);
+    for (size_t i = 0; i < knots; i++) {
+        x[i] = static_cast<double>(in.f32());
+        if (!std::isfinite(x[i]) || (i && !(x[i - 1] < x[i]))) in.damaged("a warp's knots do not rise");
+    }
+    for (size_t i = 0; i < knots; i++) {
+        z[i] = static_cast<int8_t>(in.u8()) / 8.0;
+        if (i && !(z[i - 1] < z[i])) in.damaged("a warp's knots do not rise");
+    }
+    return Warp(std::move(x), std::move(z));
+}
+
 Variable read_variable(ByteReader& in, bool latent) {
     Variable v;
     const uint8_t flags = in.u8();
@@ -58,16 +71,7 @@ Variable read_variable(ByteReader& in, bool latent) {
         if (v.unit != 1 || !whole || v.lo < -16383 || v.hi > 16383) in.damaged("a latent's range or unit is impossible");
     }
     if (v.derived) return v;
-    std::vector<double> x(knots), z(knots);
-    for (size_t i = 0; i < knots; i++) {
-        x[i] = static_cast<double>(in.f32());
-        if (!std::isfinite(x[i]) || (i && !(x[i - 1] < x[i]))) in.damaged("a warp's knots do not rise");
-    }
-    for (size_t i = 0; i < knots; i++) {
-        z[i] = static_cast<int8_t>(in.u8()) / 8.0;
-        if (i && !(z[i - 1] < z[i])) in.damaged("a warp's knots do not rise");
-    }
-    v.warp = Warp(std::move(x), std::move(z));
+    v.warp = read_warp(in, knots);
     ShapePart parts[3];
     uint64_t sum = 0;
     for (ShapePart& p : parts) {
@@ -130,8 +134,10 @@ class NetReader {
             case InputType::repeat: return plain && earlier;
             case InputType::hint: return owner == Owner::variable && v == own && !model_.hints[own].empty();
             case InputType::latent: return !column && (owner == Owner::decoder || earlier);
-            case InputType::width:
-            case InputType::before: return owner == Owner::variable && own < model_.columns && column && plain;
+            case InputType::before:
+                if (model_.latents_look_back) return owner == Owner::variable && !column;
+                [[fallthrough]];
+            case InputType::width: return owner == Owner::variable && own < model_.columns && column && plain;
         }
         return false;
     }
@@ -224,6 +230,33 @@ std::shared_ptr<const TableModel> parse_table_model(ByteReader& in) {
         model.encoder = nets.read(Owner::encoder, 0, model.latents);
         model.decoder = nets.read(Owner::decoder, 0, plain + spikes);
     }
+    in.finish();
+    return made;
+}
+
+std::shared_ptr<const TableModel> parse_shared_table(ByteReader& in, uint32_t columns, uint32_t latents) {
+    auto made = std::make_shared<TableModel>();
+    TableModel& model = *made;
+    model.columns = columns;
+    model.latents = latents;
+    model.latents_look_back = true;
+    if (latents < 1 || latents > kMaxLatents) in.damaged("its number of latents is impossible");
+    Variable cell;
+    const uint8_t knots = in.u8();
+    if (knots < 2 || knots > 96) in.damaged("its cells have an impossible number of knots");
+    cell.warp = read_warp(in, knots);
+    const uint32_t n = columns + latents;
+    model.variables.assign(columns, cell);
+    for (uint32_t l = 0; l < latents; l++) model.variables.push_back(read_variable(in, true));
+    model.relations.resize(n);
+    model.hints.resize(n);
+    model.nets.resize(n);
+    for (uint32_t l = 0; l < latents; l++) model.order.push_back(static_cast<uint16_t>(columns + l));
+    for (uint32_t c = 0; c < columns; c++) model.order.push_back(static_cast<uint16_t>(c));
+    NetReader nets(in, model);
+    for (uint32_t v = columns; v < n; v++) model.nets[v] = nets.read(Owner::variable, v, 2);
+    model.encoder = nets.read(Owner::encoder, 0, latents);
+    model.decoder = nets.read(Owner::decoder, 0, columns);
     in.finish();
     return made;
 }

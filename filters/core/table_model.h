@@ -66,6 +66,7 @@ struct TableModel {
     std::vector<HintProgram> hints;        // by variable; empty for those without
     std::vector<Net> nets;                 // by variable; empty for derived ones
     Net encoder, decoder;
+    bool latents_look_back = false;        // their nets may see latents of the row before
 
     mutable std::mutex prepared_mutex;
     mutable std::map<uint32_t, std::shared_ptr<const Prepared>> prepared;  // by dtype; a few
@@ -73,5 +74,7 @@ struct TableModel {
 
 // The content of section TABL. Throws Failure.
 std::shared_ptr<const TableModel> parse_table_model(ByteReader& in);
+// The rest of section PTCH: columns that share one record and have no networks, latents, encoder and decoder.
+std::shared_ptr<const TableModel> parse_shared_table(ByteReader& in, uint32_t columns, uint32_t latents);
 
 }  // namespace baler

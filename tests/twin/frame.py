@@ -48,6 +48,9 @@ class Frame:
             return self.shape[0], self.shape[1]
         return None
 
+    def fits(self, model: Model) -> bool:
+        return model.fits(self.table[1] if self.table else None, len(self.shape))
+
 
 def read_frame(data: bytes) -> Frame:
     head = Reader(data)
@@ -94,6 +97,8 @@ def decode(data: bytes, model_bytes: bytes | None = None) -> NDArray[np.generic]
         return _in_memory_order(frame, _grid(frame, model))
     if frame.mode == FIELDS:
         return _in_memory_order(frame, _records(frame))
+    if frame.mode == LATENT_ONLY and model is not None and model.patch:
+        return _byte_order(frame, _patches(frame, model))
     columns = _columns(frame, model)
     if len(columns) > 1 or frame.table:
         array = np.empty((len(columns[0]), len(columns)), frame.dtype, order="F" if frame.fortran else "C")
@@ -123,8 +128,8 @@ def _rule(frame: Frame, model: Model | None, column: int) -> tuple[int, float, f
     """Bound, unit and noise of a column: section 1, which model fits a chunk."""
     if model is None:
         return *frame.bound, 0.0, 0.0
-    if model.fits(frame.table[1] if frame.table else None):
-        v = model.variables[column] if model.columns else None
+    if frame.fits(model):
+        v = model.variables[column] if model.columns and not model.patch else None
         return *model.bound(column), v.unit if v else 0.0, v.noise if v else 0.0
     return *(model.bounds[0] if len(set(model.bounds)) == 1 else (EXACT, 0.0)), 0.0, 0.0
 
@@ -133,8 +138,8 @@ def _grid(frame: Frame, model: Model | None) -> NDArray[np.generic]:
     """Section 12: all values on one lattice."""
     if frame.dtype.kind == "V":
         raise CorruptDataError("values without numbers are stored or bytes")
-    fits = model is not None and model.fits(frame.table[1] if frame.table else None)
-    if model is not None and fits and (model.columns or len(set(model.bounds)) > 1):
+    fits = model is not None and frame.fits(model)
+    if model is not None and fits and (model.columns and not model.patch or len(set(model.bounds)) > 1):
         raise CorruptDataError("grid of columns with lattices of their own")
     lattice = make_lattice(frame.dtype, *_rule(frame, model, 0))
     memory_order = frame.shape[::-1] if frame.fortran else frame.shape
@@ -167,7 +172,7 @@ def _columns(frame: Frame, model: Model | None) -> list[NDArray[np.generic]]:
         reader.finish()
         columns = [lattice.restore(k_c) for lattice, k_c in zip(lattices, k, strict=True)]
     else:
-        if model is None or not model.columns or not model.fits(frame.table[1] if frame.table else None):
+        if model is None or not model.columns or not frame.fits(model):
             raise CorruptDataError("frame of a table model without one that fits")
         if (frame.mode == LATENT_ONLY) != (model.bounds[0][0] == LATENT):
             raise CorruptDataError("mode and model do not belong together")
@@ -178,6 +183,19 @@ def _columns(frame: Frame, model: Model | None) -> list[NDArray[np.generic]]:
         else:
             columns = [cast(x, frame.dtype) for x in latent.decode(model, rows, lattices, reader)]
     return [_with_exceptions(column, exceptions.get(c)) for c, column in enumerate(columns)]
+
+
+def _patches(frame: Frame, model: Model) -> NDArray[np.generic]:
+    """Section 9: rows are patches of frames."""
+    if frame.dtype.kind == "V" or not frame.fits(model):
+        raise CorruptDataError("frame of a model of patches that does not fit")
+    reader = frame.payload
+    exceptions = read_exceptions(reader, 1, frame.n_values, frame.dtype.itemsize)
+    if sum(len(e.rows) for e in exceptions.values()) != frame.n_exceptions:
+        raise CorruptDataError("number of exceptions")
+    order = "F" if frame.fortran else "C"
+    values = cast(latent.decode_patches(model, frame.shape, reader).ravel(order), frame.dtype)
+    return _with_exceptions(values, exceptions.get(0)).reshape(frame.shape, order=order)
 
 
 def _masks(exceptions: dict[int, Exceptions], columns: int, rows: int) -> list[NDArray[np.bool_] | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +12,7 @@ from . import network
 from .cells import unwarp
 from .conditional import Decoder
 from .features import raw_latent
-from .lattice import Lattice
+from .lattice import Lattice, OrdinalIntegers
 from .model_file import Model
 from .reader import CorruptDataError, Reader
 
@@ -41,6 +42,24 @@ def decode(model: Model, rows: int, lattices: Sequence[Lattice], reader: Reader)
                     value = value + coefficient * result[column]
                 result[c] = _finite(value)
     return [result[c] for c in range(model.columns)]
+
+
+def decode_patches(model: Model, shape: tuple[int, ...], reader: Reader) -> NDArray[np.float64]:
+    """A chunk of patches as doubles, before the cast to dtype."""
+    axes = len(model.patch)
+    frames, extents = math.prod(shape[: len(shape) - axes]), shape[len(shape) - axes :]
+    tiles = [-(-n // p) for n, p in zip(extents, model.patch, strict=True)]
+    rows = frames * math.prod(tiles)
+    lattices = [OrdinalIntegers(np.dtype("<i8"))] * model.columns  # of the columns, which are not there
+    cells = np.stack(decode(model, rows, lattices, reader), axis=1)
+    if model.frames_fastest:
+        cells = cells.reshape(math.prod(tiles), frames, -1).transpose(1, 0, 2)
+    whole = np.empty((frames, *(t * p for t, p in zip(tiles, model.patch, strict=True))))
+    for row, patch in enumerate(cells.reshape(rows, *model.patch)):
+        frame, tile = divmod(row, math.prod(tiles))
+        place = np.unravel_index(tile, tiles)
+        whole[(frame, *(slice(i * p, i * p + p) for i, p in zip(place, model.patch, strict=True)))] = patch
+    return whole[(slice(None), *map(slice, extents))].reshape(shape)
 
 
 def _finite(value: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -87,14 +87,18 @@ class Model:
     grid: GridNet | None = None
     encoder: Net | None = None
     decoder: Net | None = None
+    patch: tuple[int, ...] = ()
+    frames_fastest: bool = False
 
     def bound(self, column: int) -> tuple[int, float]:
         return self.bounds[column if len(self.bounds) > 1 else 0]
 
-    def fits(self, table_columns: int | None) -> bool:
-        """Is a table of so many columns (None: no table) one for this model?"""
+    def fits(self, table_columns: int | None, axes: int) -> bool:
+        """Is a chunk of so many axes, a table of so many columns (None: no table), one for this model?"""
         if self.fields:
             return False
+        if self.patch:
+            return axes >= len(self.patch)
         columns = self.columns or (len(self.bounds) if len(self.bounds) > 1 else 0)
         return not columns or columns == table_columns
 
@@ -113,7 +117,7 @@ def read_model(data: bytes) -> Model:
     if version := reader.u32():
         raise UnsupportedVersionError(f"model of version {version}")
     sections = reader.u32()
-    tags = [(b"META",), (b"BNDS",), (b"TABL", b"TABZ", b"RECD", b"GRID")][:sections]
+    tags = [(b"META",), (b"BNDS",), (b"TABL", b"TABZ", b"RECD", b"GRID", b"PTCH")][:sections]
     if sections not in (2, 3):
         raise CorruptDataError("number of sections")
     content = {}
@@ -142,6 +146,9 @@ def read_model(data: bytes) -> Model:
     if b"GRID" in content:
         require(len(model.bounds) == 1, "bounds of a grid")
         model.grid = _grid(content[b"GRID"])
+    if b"PTCH" in content:
+        require(len(model.bounds) == 1 and model.bounds[0][0] == LATENT, "bounds of patches")
+        _patches(content[b"PTCH"], model)
     if b"TABL" in content:
         _table(content[b"TABL"], model)
     if b"TABZ" in content:
@@ -206,6 +213,39 @@ def _table(reader: Reader, model: Model) -> None:
         _outputs(model.decoder, len(shown) + sum(model.variables[v].has_spike for v in shown))
     reader.finish()
     nets = [*model.nets.values(), *(net for net in (model.encoder, model.decoder) if net)]
+    require(sum(layer.weight.size for net in nets for layer in net.layers) <= MAX_WEIGHTS, "too many weights")
+
+
+def _patches(reader: Reader, model: Model) -> None:
+    n_latents, axes, order = reader.u16(), reader.u8(), reader.u8()
+    require(1 <= axes <= 4 and order <= 1, "axes or order of patches")
+    model.patch, model.frames_fastest = tuple(reader.u16() for _ in range(axes)), bool(order)
+    c = math.prod(model.patch)
+    require(1 <= c <= 1024 and 1 <= n_latents <= 64, "size of a patch or number of latents")
+    k = reader.u8()
+    require(2 <= k <= 96, "knots of the cells")
+    x = [float(reader.unpack("f")) for _ in range(k)]
+    z = [reader.i8() / 8 for _ in range(k)]
+    require(all(map(math.isfinite, x)) and _rising(x) and _rising(z) and math.isfinite(x[-1] - x[0]), "warp")
+    model.columns, model.latents = c, n_latents
+    cell = Variable(0, 0, x[0], x[-1], 0.0, 0.0, 0.0, 1, x, z)
+    model.variables = [cell] * c + [_variable(reader) for _ in range(n_latents)]
+    model.order = [*range(c, c + n_latents), *range(c)]
+    for latent in model.variables[c:]:
+        integers = all(float(v).is_integer() and abs(v) <= 16383 for v in (latent.lo, latent.hi))
+        require(latent.unit == 1 and latent.flags == 0 and integers, "latent")
+    latents = range(c, c + n_latents)
+    for v in latents:
+        earlier = set(range(c, v))
+        allowed = dict.fromkeys((Z, SPIKE, REPEAT, LATENT_RAW), earlier) | {Z_BEFORE: set(latents)}
+        model.nets[v] = _net(reader, allowed)
+        _outputs(model.nets[v], 2)
+    model.encoder = _net(reader, {Z: set(range(c)), SPIKE: set(range(c))})
+    _outputs(model.encoder, n_latents)
+    model.decoder = _net(reader, {LATENT_RAW: set(latents)})
+    _outputs(model.decoder, c)
+    reader.finish()
+    nets = [*model.nets.values(), model.encoder, model.decoder]
     require(sum(layer.weight.size for net in nets for layer in net.layers) <= MAX_WEIGHTS, "too many weights")
 
 
