@@ -39,7 +39,9 @@ class Model:
     Make one with `load`, `train`, `Model.from_bytes`, `Model.bounds_only` or `Model.of_records`.
     """
 
-    __slots__ = ("__weakref__", "_bounds", "_bytes", "_grid", "_id", "_lock", "_meta", "_native", "_patch", "_record", "_shape")
+    __slots__ = (
+        "__weakref__", "_bounds", "_bytes", "_grid", "_id", "_lock", "_meta", "_native", "_patch", "_record", "_shape",
+    )  # fmt: skip
 
     _bytes: bytes
     _id: str

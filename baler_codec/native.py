@@ -141,7 +141,7 @@ class NativeModel:
         return columns.value, latents.value
 
     def encode_latents(self, table: npt.NDArray[Any], patches: int | None = None) -> npt.NDArray[np.int32]:
-        """Run the encoder network alone: (rows, columns) → (rows, latents); of frames say how many patches they have."""
+        """Run the encoder network alone: (rows, columns) → (rows, latents); `patches`: how many frames have in all."""
         lib = library()
         table = contiguous(table)
         rows = patches if patches is not None else table.shape[0] if table.ndim else 1

@@ -20,7 +20,8 @@ VERSION = 0
 MAX_BYTES = 16 << 20
 MAX_COLUMNS = 1024
 _MAX_META = 64 << 10
-_TAGS = (("META",), ("BNDS",), ("TABL", "TABZ", "RECD", "GRID", "PTCH"))  # tables (as it is, packed), records, grids, patches
+# the last is a table's, as it is or packed; a record's; a grid's; that of patches
+_TAGS = (("META",), ("BNDS",), ("TABL", "TABZ", "RECD", "GRID", "PTCH"))
 _FRAME_HEADER, _FRAME_END = 44, 4  # of a one-axis frame without a model
 _KINDS = ("exact", "abs", "pw_rel", "latent")  # by their number in the file
 _FIELD_KINDS = "fiuV"

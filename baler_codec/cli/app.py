@@ -86,6 +86,9 @@ def train(
         str, typer.Option(help='"table" (rows, columns) or "grid" (fields, images, volumes, series)')
     ] = "table",
     chunks: Annotated[str | None, typer.Option(help='of a grid: the chunks to be written, e.g. "16,128,128"')] = None,
+    patch: Annotated[
+        str | None, typer.Option(help='of a grid with --bound latent: "auto" or a patch of frames, e.g. "8,8"')
+    ] = None,
     seed: Annotated[int, typer.Option(help="the same seed and data give the same model")] = 0,
     time_budget: Annotated[float, typer.Option(help="seconds of training")] = 300,
     columns: Columns = None,
@@ -102,7 +105,9 @@ def train(
     if kind not in ("table", "grid"):
         raise BalerError(f'--kind is "table" or "grid", not {kind!r}')
     options: dict[str, Any] = {"kind": kind, "hints": hint}
-    for name, numbers in (("hidden", hidden), ("chunks", chunks)):
+    if patch == "auto":
+        options["patch"] = patch
+    for name, numbers in (("hidden", hidden), ("chunks", chunks), ("patch", patch if patch != "auto" else None)):
         if numbers is not None:
             if not all(part.strip().isdecimal() for part in numbers.split(",")):
                 raise BalerError(f"--{name} is a list of numbers like 200,100,50, not {numbers!r}")
@@ -129,7 +134,8 @@ def train(
             **options,
         )
     model.save(output)
-    what = "for grids" if kind == "grid" else f"{model.n_columns} columns, {model.latents} latents"
+    what = f"patches of {' x '.join(map(str, model.patch))}, {model.latents} latents" if model.patch else "for grids"
+    what = what if kind == "grid" else f"{model.n_columns} columns, {model.latents} latents"
     print(f"{output}: {model.id}, {len(model)} bytes, {what}")
 
 

@@ -39,7 +39,7 @@ def train_grid(
     progress: bool = True,
 ) -> Model:
     """Train a model for grids like this one; the settings are those of `baler.train`."""
-    data = _array(array)
+    data = numbers_of(array)
     limit = _bound(bound, data)
     shape = _chunks(chunks, data.shape)
     if steps is not None and time_budget is not None:
@@ -99,7 +99,8 @@ def pack_grid(axes: int, inputs: Inputs, net: IntegerNet) -> bytes:
     return b"".join(parts)
 
 
-def _array(array: npt.ArrayLike) -> npt.NDArray[Any]:
+def numbers_of(array: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Return the array as numbers in native byte order, or say why it cannot be trained on."""
     data = np.asarray(array)
     if data.dtype.kind == "b":
         data = data.astype(np.uint8)

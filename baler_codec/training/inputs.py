@@ -67,6 +67,11 @@ def one_bound(spec: BoundSpec | None) -> ErrorBound:
     raise BoundError(f'one bound for all values of a grid is needed, such as "abs=1e-3", not {spec!r}')
 
 
+def is_latent(spec: BoundSpec) -> bool:
+    """Whether the one bound of a grid is "latent"."""
+    return isinstance(spec, str | ErrorBound) and ErrorBound.parse(spec).kind == "latent"
+
+
 def check(latent: int | str, hidden: Sequence[int], steps: int | None, time_budget: float | None, width: int) -> None:
     """Raise if a setting makes no sense."""
     whole = isinstance(latent, int) and not isinstance(latent, bool)

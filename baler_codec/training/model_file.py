@@ -47,7 +47,7 @@ def pack(model: TableModel) -> bytes:
     """Write the section."""
     columns = len(model.variables) - model.latents
     parts = [struct.pack("<HHHH", columns, model.latents, len(model.relations), len(model.hints))]
-    parts += [_variable(v) for v in model.variables]
+    parts += [pack_variable(v) for v in model.variables]
     parts.append(struct.pack(f"<{len(model.order)}H", *model.order))
     for derived, (constant, terms) in sorted(model.relations.items()):
         parts.append(struct.pack("<HdB", derived, constant, len(terms)))
@@ -60,15 +60,16 @@ def pack(model: TableModel) -> bytes:
                 parts.append(struct.pack("<d", argument))
             elif op in (COLUMN, BEFORE):
                 parts.append(struct.pack("<H", int(argument)))
-    parts += [_net(n) for n in model.nets]
+    parts += [pack_net(n) for n in model.nets]
     if model.latents:
         if model.encoder is None or model.decoder is None:
             raise ValueError("a model with latents needs an encoder and a decoder")
-        parts += [_net(model.encoder), _net(model.decoder)]
+        parts += [pack_net(model.encoder), pack_net(model.decoder)]
     return b"".join(parts)
 
 
-def _variable(v: Variable) -> bytes:
+def pack_variable(v: Variable) -> bytes:
+    """Write the record of a column or latent."""
     flags = (v.spike is not None) | v.repeats << 1 | v.derived << 2
     knots = 0 if v.derived or v.x is None else len(v.x)
     head = struct.pack("<BBBB", flags, v.fineness, knots, 0)
@@ -79,7 +80,8 @@ def _variable(v: Variable) -> bytes:
     return head + numbers + warp + b"".join(struct.pack("<IiI", *s) for s in v.shape)
 
 
-def _net(net: Net) -> bytes:
+def pack_net(net: Net) -> bytes:
+    """Write a network."""
     parts = [struct.pack("<BBH", len(net.layers), net.skip, len(net.inputs))]
     parts += [struct.pack("<BBH", *i) for i in net.inputs]
     for layer in net.layers:

@@ -31,6 +31,7 @@ class Layout:
     relations: dict[int, Relation]
     hints: dict[int, Hint]
     rows_before: bool = True
+    widths: bool = True
     coded: list[int] = field(init=False)  # variables that have a network, in coding order
     features: list[tuple[int, int]] = field(init=False)
     place: dict[tuple[int, int], int] = field(init=False)
@@ -43,7 +44,7 @@ class Layout:
         self.features += [(SPIKE_FLAG, v) for v in self.coded if columns[v].spike is not None]
         self.features += [(REPEAT_FLAG, v) for v in self.coded if columns[v].repeats]
         self.features += [(HINT, v) for v in self.coded if v in self.hints]
-        self.features += [(WIDTH, v) for v in own]
+        self.features += [(WIDTH, v) for v in own if self.widths]
         self.features += [(Z_BEFORE, v) for v in own if self.rows_before]
         self.place = {f: i for i, f in enumerate(self.features)}
 

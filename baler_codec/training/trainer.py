@@ -28,6 +28,8 @@ from .loop import Schedule, learn
 from .model_file import TableModel, pack
 from .net import Networks
 from .packs import Layout
+from .patch_trainer import HIDDEN as PATCH_HIDDEN
+from .patch_trainer import train_patches
 from .pool import Pool
 from .prepare import analyse, with_latents
 from .progress import Progress
@@ -84,6 +86,7 @@ def train(
     fidelity: float = 20.0,
     kind: str = "table",
     chunks: Sequence[int] | None = None,
+    patch: Sequence[int] | str | None = None,
     licence: str | None = None,
     progress: bool = True,
 ) -> Model:
@@ -129,14 +132,20 @@ def train(
         For the autoencoder: the error of a column (in its own units) that is good enough. By default the error bound,
         or a small part of the column's spread.
     fidelity : float
-        For the autoencoder: what an error of the size of its target costs, in bits.
+        For the autoencoder: what an error of the size of its target costs, in bits; of patches the target is 3 % of
+        the range, and the cost grows with the square of the error.
     kind : "table" or "grid"
         A grid is an array of any number of axes whose neighbours resemble each other, such as frames of a simulation.
         Its model is a network that corrects the built-in coder's predictions from neighbours and past misses; of
         these settings it knows `bound` (one), `hidden` (its own layers, (64, 32) by default), `chunks`, `seed`,
-        `time_budget`, `steps`, `licence` and `progress`.
+        `time_budget`, `steps`, `licence` and `progress`. With ``bound="latent"`` it is an autoencoder of patches of
+        frames (`latent` numbers each), which knows `patch`, `fidelity` and `hidden` ((32,) by default) instead of
+        `chunks`.
     chunks : sequence of int, optional
         For grids: the shape of the chunks that will be written.
+    patch : sequence of int or "auto"
+        For latent-only coding of grids: the lengths of a patch along the last axes, such as ``(8, 8)``. By default a
+        few are tried on the last frames, and the one with the fewest bits at equal error is taken.
     licence : str, optional
         Of the model, for its description.
     progress : bool
@@ -146,6 +155,15 @@ def train(
     -------
     Model
     """
+    if patch is not None and not (kind == "grid" and bound is not None and inputs.is_latent(bound)):
+        raise ValueError('patch= is for latent-only coding of grids: kind="grid", bound="latent"')
+    if kind == "grid" and bound is not None and inputs.is_latent(bound):
+        if any(o is not None for o in (columns, hints, order, units, connections, targets, chunks)):
+            raise ValueError("an autoencoder of patches takes no columns, hints, order, units, targets or chunks")
+        return train_patches(
+            array, latent, "auto" if patch is None else patch, fidelity=fidelity, seed=seed, time_budget=time_budget,
+            steps=steps, hidden=hidden or PATCH_HIDDEN, licence=licence, progress=progress,
+        )  # fmt: skip
     if kind == "grid":
         others = (columns, hints, order, units, connections, targets)
         if latent not in ("auto", 0) or any(o is not None for o in others):

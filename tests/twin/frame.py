@@ -139,7 +139,7 @@ def _grid(frame: Frame, model: Model | None) -> NDArray[np.generic]:
     if frame.dtype.kind == "V":
         raise CorruptDataError("values without numbers are stored or bytes")
     fits = model is not None and frame.fits(model)
-    if model is not None and fits and (model.columns and not model.patch or len(set(model.bounds)) > 1):
+    if model is not None and fits and ((model.columns and not model.patch) or len(set(model.bounds)) > 1):
         raise CorruptDataError("grid of columns with lattices of their own")
     lattice = make_lattice(frame.dtype, *_rule(frame, model, 0))
     memory_order = frame.shape[::-1] if frame.fortran else frame.shape
