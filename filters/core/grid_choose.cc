@@ -56,7 +56,7 @@ class Chooser {
 
     Choice run() {
         raster();
-        const bool solid = can_turn(subject_.extents);
+        const bool solid = can_turn(subject_.extents) && !subject_.lean;
         for (int by = 0; by < (solid ? kTurns : 1); by++) {
             const View view(subject_, by);
             others(view, by == 0 ? Scan::parity : Scan::raster);

@@ -10,6 +10,7 @@ namespace {
 
 using namespace grid;
 
+constexpr size_t kManyCells = size_t(1) << 20;
 constexpr int kFineness = 7, kLeastFineness = 4;
 
 // Units of a closed loop: steps of the bound divided by 2^fineness + 1, so that the nearest of them and half a step of
@@ -111,6 +112,8 @@ bool grid_encode(const GridChunk& chunk, std::vector<int64_t>&& k, const ColumnE
     subject.open = &u;
     subject.closed = can_close ? &loop.u : nullptr;
     subject.fineness = loop.fineness;
+    // 8 bytes of memory for each byte of the chunk have to do
+    subject.lean = chunk.dtype.size <= 2 && n > kManyCells;
     if (chunk.net && GridNet::fits(*chunk.net, extents)) subject.net = chunk.net;
     int32_t low = INT32_MAX, high = INT32_MIN;
     size_t coded = 0;
