@@ -54,18 +54,17 @@ def flow() -> None:
     x = data.astype("f4")
     span = float(x.max() - x.min())
     best: tuple[int, float, tuple[float, float, float]] | None = None
-    for part in np.geomspace(0.02, SEED_ERROR, 60):
+    for part in np.geomspace(0.02, SEED_ERROR, 60).tolist():
         size, y = coded(baler.Baler(bound=f"abs={part * span!r}", stable=False), x)
         errors = quality(x, y)
         if errors[0] <= SEED_ERROR and errors[2] >= SEED_PSNR and (best is None or size < best[0]):
-            best = size, float(part), errors
+            best = size, part, errors
     if best is None:
         raise SystemExit("no bound is as good as the seed's result")
     size, part, (largest, rms, psnr) = best
     print(f"\nflow, {x.nbytes} bytes of float32 (model included)")
-    print(
-        "| | bytes | model | all, % of float32 | largest error, % of range | RMS | PSNR, dB |\n|---|---|---|---|---|---|---|"
-    )
+    print("| | bytes | model | all, % of float32 | largest error, % of range | RMS | PSNR, dB |")
+    print("|---|---|---|---|---|---|---|")
     all_of_seed = 100 * (SEED_BYTES + SEED_MODEL) / x.nbytes
     print(f"| original Baler | {SEED_BYTES} | {SEED_MODEL} | {all_of_seed:.1f} | 12.3 | 7.46e-4 | {SEED_PSNR} |")
     print(

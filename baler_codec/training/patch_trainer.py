@@ -124,7 +124,7 @@ def _split(data: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
 
 
 def _cost(section: bytes, held: npt.NDArray[Any], plan: _Plan, data: npt.NDArray[Any]) -> float:
-    """Measure true bits a value on frames not seen, at equal error: what more error would save is added at the going rate."""
+    """Measure true bits a value on frames not seen, at equal error: error is paid for at the going rate."""
     codec = Baler(Model.from_bytes(_file({}, section)))
     frame = codec.encode(held)
     decoded = np.asarray(codec.decode(frame)).view(held.dtype).reshape(held.shape)

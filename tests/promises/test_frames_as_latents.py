@@ -1,4 +1,4 @@
-"""Patches of frames as latents: shapes come back, native and twin agree, what is not finite is exact, the rest is owned."""
+"""Patches of frames as latents: shapes come back, native and twin agree, and what is not finite is exact."""
 
 from __future__ import annotations
 
