@@ -66,7 +66,7 @@ def train_patches(
 ) -> Model:
     """Train an autoencoder for patches of frames like these; the settings are those of `baler.train`."""
     data = numbers_of(array)
-    if not isinstance(latents, int) or not 1 <= latents <= MOST_LATENTS:
+    if not isinstance(latents, int) or isinstance(latents, bool) or not 1 <= latents <= MOST_LATENTS:
         raise ValueError(f"latent={latents!r}: latent-only coding of grids needs a number from 1 to {MOST_LATENTS}")
     if steps is not None and time_budget is not None:
         raise ValueError("give steps or time_budget, not both")

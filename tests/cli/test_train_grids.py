@@ -31,6 +31,21 @@ def test_train_compress_verify_inspect(tmp_path, monkeypatch, capsys):
     assert "trained" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("dest", ["field.zarr", "field.h5"])
+def test_frames_as_latents_are_stored_read_and_called_unbounded(tmp_path, monkeypatch, capsys, dest):
+    monkeypatch.chdir(tmp_path)
+    np.save("field.npy", FIELD)
+    command = "train field.npy -o m.baler --kind grid --bound latent --latent 4 --patch 6,8 --time-budget 1"
+    assert run([*command.split(), "--quiet"]) == 0
+    assert "patches of 6 x 8, 4 latents" in capsys.readouterr().out
+    assert run(["compress", "field.npy", dest, "--model", "m.baler"]) == 0
+    assert run(["verify", "field.npy", dest]) == 3
+    capsys.readouterr()
+    assert run(["inspect", dest, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["unbounded"] and found["modes"] == {"latent": 1} | dict.fromkeys(found["modes"].keys() - {"latent"}, 0)
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
@@ -38,7 +53,9 @@ def test_train_compress_verify_inspect(tmp_path, monkeypatch, capsys):
         (["--kind", "grid", "--chunks", "a,b"], "--chunks is a list"),
         (["--kind", "grid", "--chunks", "3"], "each axis"),
         (["--kind", "grid", "--latent", "3"], "no columns, latents"),
-        (["--kind", "grid", "--bound", "latent"], "tables"),
+        (["--kind", "grid", "--bound", "latent"], "needs a number"),
+        (["--kind", "grid", "--bound", "latent", "--latent", "2", "--patch", "big"], "--patch is a list"),
+        (["--kind", "grid", "--patch", "8,8"], "patch= is for latent-only"),
         ([], "--kind grid"),
     ],
 )

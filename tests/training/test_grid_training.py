@@ -208,7 +208,7 @@ def test_impossible_networks_are_refused(model: baler.Model) -> None:
         ({"array": np.zeros((1, 1))}, ShapeError, "one value"),
         ({"array": np.zeros((4, 2), complex)}, DTypeError, "complex"),
         ({"bound": {"a": "exact"}}, BalerError, "one bound"),
-        ({"bound": "latent"}, BalerError, "tables"),
+        ({"bound": "latent"}, ValueError, "number"),
         ({"columns": ["a"]}, ValueError, "columns"),
         ({"latent": 3}, ValueError, "latents"),
         ({"steps": 5, "time_budget": 3.0}, ValueError, "not both"),
