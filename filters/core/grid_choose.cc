@@ -6,6 +6,9 @@ namespace baler::grid {
 namespace {
 
 constexpr size_t kSketch = 16384;    // cells looked at for an estimate
+constexpr size_t kCloserLook = 49152;
+constexpr size_t kFinalists = 3;
+constexpr double kNearly = 1.08;     // estimates up to so much more than the least are final
 constexpr double kSmooth = 1;        // bits a cell below which finer coarse levels are tried
 constexpr double kCloseBelow = 6;    // bits a cell from which on a closed loop gains nothing
 constexpr double kCloseParity = 3;  // ... a parity scan's
@@ -40,9 +43,9 @@ struct View {
 
 // Bits of the whole, from a part of its cells. hasty: by the neighbours' values alone, without what past predictions
 // missed by (and never in a closed loop, which makes the values).
-double sketch(const View& view, Choice choice, bool hasty) {
+double sketch(const View& view, Choice choice, bool hasty, size_t looked_at = kSketch) {
     choice.hasty = hasty;
-    const size_t looked_at = choice.closed ? 3 * kSketch : kSketch;  // small groups want enough to be fitted
+    if (choice.closed) looked_at = kCloserLook;  // small groups want enough to be fitted
     choice.sketch = std::min(0.999, static_cast<double>(looked_at) / static_cast<double>(view.extents.cells()));
     Encoder encoder(view.extents, choice.closed ? *view.closed : *view.open, view.of, choice);
     encoder.fit();
@@ -63,6 +66,7 @@ class Chooser {
             others(view, Scan::slices);
             loops(view);
         }
+        finals();
         return best_;
     }
     bool close() const { return best_.net && least_plain_ < 1.1 * least_; }
@@ -78,6 +82,7 @@ class Chooser {
 
     void offer(const Choice& c, double bits) {
         if (!c.net) least_plain_ = std::min(least_plain_, bits);
+        if (!c.closed && !c.net) fixed_.emplace_back(bits, c);
         if (bits >= least_) return;
         least_ = bits;
         best_ = c;
@@ -116,8 +121,29 @@ class Chooser {
         loop(view, Scan::slices, false, 0);
         if (view.turn) return;
         loop(view, Scan::raster, true, 0);
-        if (a_cell < kCloseParity) loop(view, Scan::parity, true, a_cell < kSmooth ? 2 : 0);
-        if (a_cell < kSmooth && !Order::possible(Scan::slices, view.extents)) loop(view, Scan::axes, false, 0);
+        const bool smooth = a_cell < kSmooth;
+        if (a_cell < kCloseParity) loop(view, Scan::parity, true, smooth ? 2 : 0);
+        if (!smooth || Order::possible(Scan::slices, view.extents)) return;
+        loop(view, Scan::axes, false, 0);
+        loop(view, Scan::axes, true, 0);
+        loop(view, Scan::axes, true, 2);
+    }
+
+    // Hasty estimates on the fixed lattice that lie close to each other are looked at again, with everything.
+    void finals() {
+        if (best_.closed || best_.net) return;
+        std::sort(fixed_.begin(), fixed_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+        size_t n = 0;
+        while (n < fixed_.size() && n < kFinalists && fixed_[n].first < kNearly * fixed_[0].first) n++;
+        if (n < 2) return;
+        least_ = 1e300;
+        for (size_t i = 0; i < n; i++) {
+            const View view(subject_, fixed_[i].second.turn);
+            const double bits = sketch(view, fixed_[i].second, false, kCloserLook);
+            if (bits >= least_) continue;
+            least_ = bits;
+            best_ = fixed_[i].second;
+        }
     }
 
     // Weights that are not fitted keep coarse levels smooth where there is little to code.
@@ -133,6 +159,7 @@ class Chooser {
     const Subject& subject_;
     Choice best_;
     double least_ = 1e300, least_plain_ = 1e300;
+    std::vector<std::pair<double, Choice>> fixed_;  // offers on the fixed lattice without a network
     double full_scale_ = 1, scale_ = 1;  // full by hasty bits, of rasters and of other scans
     double raster_ = 0;  // its bits on the fixed lattice
 };

@@ -39,7 +39,8 @@ bool find_loop(const GridChunk& chunk, const Classes& classes, size_t n, Loop& l
         }
         if (!(low < high)) return false;
         const double largest = std::max(std::fabs(low), std::fabs(high));
-        double half = 0.5;  // what the cast may add
+        // what the cast may add; whole numbers are rounded to the nearest, so that half of one more is free
+        double half = std::floor(chunk.tolerance) - chunk.tolerance - 0.5;
         if constexpr (is_float<T>) {
             int e = 0;
             std::frexp(largest, &e);

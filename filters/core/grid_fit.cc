@@ -220,7 +220,13 @@ void Encoder::fit_gains() {
         if (wanted[g] == 0 || s.count() < 10 * s.width) continue;
         const std::vector<double> none(s.width), x = regression(s, none, unit, 3);
         const double cells = static_cast<double>(order_.groups[g].cells);
-        if (saved_bits(s, none, x, unit, cells) < 12 * static_cast<double>(s.width)) continue;
+        // misses of first predictions are no whole steps, so that their squares tell, down to the lattice's rounding
+        double saved = 0;
+        for (size_t r = 0; r < s.count(); r++) {
+            const double before = residual(s.row(r), none) * unit, after = residual(s.row(r), x) * unit;
+            saved += std::log2((before * before + 0.1) / (after * after + 0.1)) / 2;
+        }
+        if (saved * cells / static_cast<double>(s.count()) < 12 * static_cast<double>(s.width)) continue;
         params.fed_back = true;
         params.gain_precision = static_cast<uint8_t>(precision_for(s, x, unit, cells));
         for (size_t i = 0; i < s.width; i++) params.gain[i] = rounded_weight(x[i], params.gain_precision);
