@@ -37,6 +37,7 @@ HIDDEN = (32,)
 TARGET = 0.03  # of the range: the error that `fidelity` prices
 LARGEST_ERROR = 8.0  # in z: below it the loss is the squared error
 MOST_ROWS = 60_000
+MOST_VALUES = 20_000_000  # of arrays that are looked at as a whole
 WIDTH = 6  # hidden neurons of the latents' own networks
 CONNECTIONS = 8  # inputs of each
 SHARE = 0.7  # of the training that the autoencoder gets
@@ -65,7 +66,8 @@ def train_patches(
     progress: bool = True,
 ) -> Model:
     """Train an autoencoder for patches of frames like these; the settings are those of `baler.train`."""
-    data = numbers_of(array)
+    whole = numbers_of(array)
+    data = patches.sample(whole, MOST_VALUES)
     if not isinstance(latents, int) or isinstance(latents, bool) or not 1 <= latents <= MOST_LATENTS:
         raise ValueError(f"latent={latents!r}: latent-only coding of grids needs a number from 1 to {MOST_LATENTS}")
     if steps is not None and time_budget is not None:
@@ -98,17 +100,17 @@ def train_patches(
     finally:
         torch.set_num_threads(threads)
     provenance: dict[str, Any] = {
-        "dtype": data.dtype.str,
-        "shape": list(data.shape),
+        "dtype": whole.dtype.str,
+        "shape": list(whole.shape),
         "patch": list(tried[0]),
         "seed": seed,
         "steps": done,
         "hidden": list(hidden),
         "fidelity": fidelity,
-        **origin(data, licence),
+        **origin(whole, licence),
     }
     metrics = {"bits_per_value_of_race_by_patch": {k: round(v, 4) for k, v in race.items()}} if race else {}
-    meta = {"ranges": [list(finite_range(data))], "provenance": provenance, "metrics": metrics}
+    meta = {"ranges": [list(finite_range(whole))], "provenance": provenance, "metrics": metrics}
     return Model.from_bytes(_file(meta, model))
 
 

@@ -36,6 +36,16 @@ def candidates(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
     return [(n, n) for n in (*SIZES, *even[:1])]
 
 
+def sample(array: Values, most: int) -> Values:
+    """Blocks of consecutive frames from all of an array too large to work on."""
+    n = len(array)
+    if array.size <= most or n < 2:
+        return array
+    size = max(1, most * n // array.size // 8)
+    starts = np.linspace(0, n - size, 8).astype(int)
+    return np.concatenate([array[s : s + size] for s in starts]) if 8 * size < n else array
+
+
 def cut(array: Values, patch: tuple[int, ...], frames_fastest: bool) -> Values:
     """All patches of an array, one a row, in the order of the format."""
     axes = len(patch)
