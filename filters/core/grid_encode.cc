@@ -52,6 +52,7 @@ bool find_loop(const GridChunk& chunk, const Classes& classes, size_t n, Loop& l
             loop.units.quantum = 2 * inside / ((1 << loop.fineness) + 1);
             if ((high - low) / loop.units.quantum < 0.9 * kMostUnits) break;
         }
+        if (!(high - low > loop.units.quantum)) return false;  // all the same in a loop's units: nothing to gain
         if (loop.fineness < kLeastFineness || !(loop.units.quantum > largest * 0x1p-48)) return false;
         loop.units.kind = Units::direct;
         loop.units.offset = low;

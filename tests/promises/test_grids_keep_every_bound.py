@@ -39,7 +39,6 @@ def test_any_field_written_once_is_inside(array, bound):
     decoded = codec.decode(frame)
     assert_inside(array, decoded, bound)
     if frame_of(frame).stable:
-        assert codec.encode(decoded) == frame or not frame_of(codec.encode(decoded)).stable
         np.testing.assert_array_equal(bits(decoded), bits(Baler(bound=bound).decode(Baler(bound=bound).encode(array))))
 
 
