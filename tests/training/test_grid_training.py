@@ -119,7 +119,7 @@ def model() -> baler.Model:
 
 def test_a_trained_model_pays_on_later_frames_and_never_costs(model: baler.Model) -> None:
     later = WAVES[28:]
-    for bound, gain in (("abs=1e-1", 1), ("abs=1e-2", 1), ("abs=1e-3", 1.05), ("abs=1e-4", 1), ("abs=1e-5", 1)):
+    for bound, gain in (("abs=1e-1", 1), ("abs=1e-2", 1), ("abs=1e-3", 1.02), ("abs=1e-4", 1), ("abs=1e-5", 1)):
         small, plain = check(model.with_bound(bound), later)
         assert plain / small >= gain, (bound, plain / small)
 
