@@ -222,7 +222,7 @@ def _settings_from(model: Mapping[str, object], bound: object, stable: bool) -> 
         raise ConfigError(f"stable must be true or false, not {stable!r}")
     model_id, data = model.get("id"), model.get("data")
     if not isinstance(model_id, str) or not registry.is_id(model_id):
-        raise ConfigError(f'the model of codec \'baler\' needs an id "sha256:…", not {model_id!r}')
+        raise ConfigError(f"the model of codec 'baler' needs an id \"sha256:…\", not {model_id!r}")
     if data is None and "data" not in model:
         return Settings(bound=None, model_id=model_id, stable=stable)
     try:
