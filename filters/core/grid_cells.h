@@ -60,7 +60,7 @@ struct Rules {
         const int64_t u0 = u[at[0]];
         int64_t sum = 0;
         for (int i = 1; i < taps; i++) sum += params->weight[i] * (u[at[i]] - u0);
-        return clip((u0 << 8) + ((sum + 128) >> 8));
+        return clip(u0 * 256 + ((sum + 128) >> 8));
     }
     // P with what the misses at the taps tell; s: null when no group feeds back
     int64_t corrected(int64_t P, const int32_t* s, const ptrdiff_t* at) const {
@@ -70,7 +70,7 @@ struct Rules {
         return clip(P + ((sum + (1 << 15)) >> 16));
     }
     static int32_t miss(int64_t u, int64_t first) {
-        const int64_t x = (u << 8) - first;
+        const int64_t x = u * 256 - first;
         return static_cast<int32_t>(x > kMostMiss ? kMostMiss : x < -kMostMiss ? -kMostMiss : x);
     }
     int64_t alone(int32_t last) const { return clip(static_cast<int64_t>(last) * 256); }
@@ -80,7 +80,7 @@ struct Rules {
         const auto part = [&](int from, int to, int64_t& distance, int64_t& record) {
             int64_t d = 0, s = 0;
             for (int i = from; i < to; i++) {
-                const int64_t x = magnitude((static_cast<int64_t>(u[at[i]]) << 8) - P) >> down;
+                const int64_t x = magnitude(static_cast<int64_t>(u[at[i]]) * 256 - P) >> down;
                 d += x < (1 << 24) ? x : 1 << 24;
                 s += r[at[i]];
             }
@@ -134,7 +134,7 @@ struct Rules {
         return static_cast<uint16_t>(sum >> 1);
     }
     uint16_t open_record(int32_t u, int64_t P) const {
-        const int64_t x = magnitude((static_cast<int64_t>(u) << 8) - P) >> 4;
+        const int64_t x = magnitude(static_cast<int64_t>(u) * 256 - P) >> 4;
         return static_cast<uint16_t>(x < kMostRecord ? x : kMostRecord);
     }
     uint16_t closed_record(int64_t off) const {

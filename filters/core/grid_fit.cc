@@ -330,7 +330,7 @@ void Encoder::fit_maps() {
         s.phase = params_.closed ? kCentred : static_cast<uint8_t>((P >> 5) & 7);
         s.up = params_.closed ? 0 : rounded > floored;
         bin.seen.push_back(s);
-        bin.off += params_.closed ? std::fabs(static_cast<double>(s.n)) : static_cast<double>(magnitude((static_cast<int64_t>(*u) << 8) - P)) / 256;
+        bin.off += params_.closed ? std::fabs(static_cast<double>(s.n)) : static_cast<double>(magnitude(static_cast<int64_t>(*u) * 256 - P)) / 256;
     });
     const float* price = bits_of_frequency();
     const auto bits_of = [&](const Seen& s, const SymbolTable* tables, int shift) {

@@ -113,8 +113,9 @@ Params::Params(const Order& order) {
             any_common |= order.groups[g].cells > 0;
         }
     }
+    // groups without cells never ask for theirs
     for (uint32_t& map : map_of)
-        if (map == common) map = static_cast<uint32_t>(maps.size());
+        if (map == common) map = any_common ? static_cast<uint32_t>(maps.size()) : 0;
     if (any_common) maps.emplace_back();
 }
 
