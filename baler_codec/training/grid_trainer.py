@@ -19,6 +19,7 @@ from .describe import origin
 from .grid_features import Inputs, default_inputs
 from .grid_network import IntegerNet, Network, Pool, convert, learn
 from .grid_pieces import PIECES, Pieces, default_chunk, extents_of, piece_shape
+from .model_file import pack_layers
 from .progress import Progress
 
 DEFAULT_SECONDS = 120.0
@@ -91,12 +92,7 @@ def pack_grid(axes: int, inputs: Inputs, net: IntegerNet) -> bytes:
     """Write the GRID section of a model file."""
     parts = [struct.pack("<BBBBH", axes, 0, len(net.layers), 1, len(inputs))]
     parts += [struct.pack("<B4b", kind, *offset) for kind, offset in inputs]
-    for layer in net.layers:
-        size = 1 if abs(layer.weight).max(initial=0) < 128 else 2
-        parts.append(struct.pack("<HBB", len(layer.weight), layer.activation, size))
-        parts += [layer.weight.astype(f"<i{size}").tobytes(), layer.bias.astype("<i4").tobytes()]
-        parts.append(layer.shift.astype("u1").tobytes())
-    return b"".join(parts)
+    return b"".join(parts) + pack_layers(net.layers)
 
 
 def numbers_of(array: npt.ArrayLike) -> npt.NDArray[Any]:

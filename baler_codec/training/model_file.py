@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from .hints import BEFORE, COLUMN, CONSTANT, Hint
-from .integer import Net
+from .integer import Layer, Net
 from .lattices import Float
 from .relations import Relation
 
@@ -80,13 +81,19 @@ def pack_variable(v: Variable) -> bytes:
     return head + numbers + warp + b"".join(struct.pack("<IiI", *s) for s in v.shape)
 
 
-def pack_net(net: Net) -> bytes:
-    """Write a network."""
-    parts = [struct.pack("<BBH", len(net.layers), net.skip, len(net.inputs))]
-    parts += [struct.pack("<BBH", *i) for i in net.inputs]
-    for layer in net.layers:
+def pack_layers(layers: Iterable[Layer]) -> bytes:
+    """Write the layers of a network; those with small weights take a byte a weight."""
+    parts = []
+    for layer in layers:
         size = 1 if abs(layer.weight).max(initial=0) < 128 else 2
         parts.append(struct.pack("<HBB", len(layer.weight), layer.activation, size))
         parts += [layer.weight.astype(f"<i{size}").tobytes(), layer.bias.astype("<i4").tobytes()]
         parts.append(layer.shift.astype("u1").tobytes())
     return b"".join(parts)
+
+
+def pack_net(net: Net) -> bytes:
+    """Write a network."""
+    parts = [struct.pack("<BBH", len(net.layers), net.skip, len(net.inputs))]
+    parts += [struct.pack("<BBH", *i) for i in net.inputs]
+    return b"".join(parts) + pack_layers(net.layers)

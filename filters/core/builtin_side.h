@@ -27,6 +27,25 @@ struct Number {
     Bit high[65][4];
 };
 
+// A number into anything that takes bits and plain bits.
+template <class Side>
+void put_number(Side& side, Number& model, uint64_t& value) {
+    int length = 0;
+    while (length < 64 && value >> length) length++;
+    for (int i = 0; i < 64 && i <= length; i++) {
+        uint8_t more = i < length;
+        side.bit(model.length[i], more);
+    }
+    uint32_t node = 1;
+    int b = length - 1;
+    for (; b > 0 && node < 4; b--) {
+        uint8_t one = value >> (b - 1) & 1;
+        side.bit(model.high[length][node], one);
+        node = node << 1 | one;
+    }
+    if (b > 0) side.plain(value, b);
+}
+
 class SideWriter {
   public:
     static constexpr bool reading = false;
@@ -41,22 +60,7 @@ class SideWriter {
         for (int b = bits; b-- > 0;) coder_.put(static_cast<uint32_t>(value >> b & 1) << 15, 1u << 15);
     }
     void word(uint64_t& value) { coder_.put(static_cast<uint32_t>(value & 0xffff), 1); }  // 16 plain bits at once
-    void number(Number& model, uint64_t& value) {
-        int length = 0;
-        while (length < 64 && value >> length) length++;
-        for (int i = 0; i < 64 && i <= length; i++) {
-            uint8_t more = i < length;
-            bit(model.length[i], more);
-        }
-        uint32_t node = 1;
-        int b = length - 1;
-        for (; b > 0 && node < 4; b--) {
-            uint8_t one = value >> (b - 1) & 1;
-            bit(model.high[length][node], one);
-            node = node << 1 | one;
-        }
-        if (b > 0) plain(value, b);
-    }
+    void number(Number& model, uint64_t& value) { put_number(*this, model, value); }
     std::vector<uint8_t> finish() {
         std::vector<uint8_t> bytes;
         coder_.finish(bytes);

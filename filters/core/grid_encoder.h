@@ -32,9 +32,9 @@ class Encoder {
 
     // Fits everything. The cells' u are then what the decoder will see.
     void fit();
-    // Codes all cells, or only adds up what that would cost.
-    // Returns the symbols' stream, of 2^lane_bits lanes.
+    // Codes all cells. Returns the symbols' stream, of 2^lane_bits lanes.
     std::vector<uint8_t> code(BitWriter& bits, int& lane_bits);
+    // Only adds up what that would cost.
     Cost estimate();
 
     const Order& order() const { return order_; }

@@ -154,7 +154,7 @@ const float* bits_of_frequency() {
 }
 
 void Encoder::fit_weights() {
-    const double per_tap = choice_.hasty ? 250 : 600, least_per_tap = 60;
+    const double per_tap = choice_.hasty ? 250 : 600;
     const size_t n_groups = order_.groups.size();
     std::vector<Samples> samples(n_groups);
     std::vector<double> wanted(n_groups);
@@ -162,7 +162,7 @@ void Encoder::fit_weights() {
         const size_t taps = order_.groups[g].taps.size();
         samples[g].width = taps ? taps - 1 : 0;
         const double m = static_cast<double>(samples[g].width);
-        const bool enough = taps > 1 && static_cast<double>(order_.groups[g].cells) >= least_per_tap * m;
+        const bool enough = taps > 1 && static_cast<double>(order_.groups[g].cells) >= 60 * m;
         wanted[g] = enough ? std::max(choice_.hasty ? 1500.0 : 3000.0, per_tap * m) : 0;
     }
     const std::vector<int32_t>& goal = choice_.closed ? truth_ : cells_.u;
@@ -306,7 +306,7 @@ void Encoder::fit_maps() {
     };
     struct Bin {
         std::vector<Seen> seen;
-        double total = 0, off = 0;
+        double off = 0;
     };
     const size_t n_maps = params_.maps.size();
     std::vector<std::vector<Bin>> bins(n_maps, std::vector<Bin>(kContexts));

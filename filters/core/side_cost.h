@@ -18,22 +18,7 @@ class SideCost {
     }
     void plain(uint64_t&, int bits) { bits_ += bits; }
     void word(uint64_t&) { bits_ += 16; }
-    void number(Number& model, uint64_t& value) {
-        int length = 0;
-        while (length < 64 && value >> length) length++;
-        for (int i = 0; i < 64 && i <= length; i++) {
-            uint8_t more = i < length;
-            bit(model.length[i], more);
-        }
-        uint32_t node = 1;
-        int b = length - 1;
-        for (; b > 0 && node < 4; b--) {
-            uint8_t one = value >> (b - 1) & 1;
-            bit(model.high[length][node], one);
-            node = node << 1 | one;
-        }
-        bits_ += b > 0 ? b : 0;
-    }
+    void number(Number& model, uint64_t& value) { put_number(*this, model, value); }
     double bits() const { return bits_; }
 
   private:
