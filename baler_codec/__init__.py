@@ -18,13 +18,27 @@ from .bound import ErrorBound
 from .codec import Baler
 from .errors import BalerError
 from .model import Model
+from .native import get_threads, set_threads
 from .registry import load
 
 if TYPE_CHECKING:
     from . import hdf5, zarr
     from .training import train
 
-__all__ = ["Baler", "BalerError", "ErrorBound", "Model", "errors", "hdf5", "load", "registry", "train", "zarr"]
+__all__ = [
+    "Baler",
+    "BalerError",
+    "ErrorBound",
+    "Model",
+    "errors",
+    "get_threads",
+    "hdf5",
+    "load",
+    "registry",
+    "set_threads",
+    "train",
+    "zarr",
+]
 
 _plugin_path.prepend()
 

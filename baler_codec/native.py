@@ -6,6 +6,7 @@ The library is loaded at first use. ctypes releases the GIL during calls, and th
 from __future__ import annotations
 
 import ctypes
+import operator
 import os
 import threading
 import weakref
@@ -181,6 +182,36 @@ def version() -> str:
     return text.decode()
 
 
+def set_threads(n: int) -> int:
+    """Set how many threads the process's encoding and decoding may use inside their calls.
+
+    Parameters
+    ----------
+    n : int
+        From 1 to 256. At first it is what ``BALER_NUM_THREADS`` says, or 1. It is for single calls on large chunks;
+        programs that work on many chunks at a time, as zarr and dask do, need no more than 1.
+
+    Returns
+    -------
+    int
+        The number before.
+
+    Notes
+    -----
+    All calls at a time have this number, less one, of threads beside those that made them. Bytes never depend on it.
+    """
+    lib = library()
+    before: int = lib.baler_threads()
+    _check(lib, lib.baler_set_threads(operator.index(n)))
+    return before
+
+
+def get_threads() -> int:
+    """Return how many threads the process's encoding and decoding may use inside their calls."""
+    n: int = library().baler_threads()
+    return n
+
+
 def last_error() -> str:
     """Return the text of this thread's last error in the library, ``""`` without one."""
     text: bytes = library().baler_last_error()
@@ -341,6 +372,8 @@ def _load(path: Path) -> ctypes.CDLL:
     signatures: dict[str, tuple[Any, list[Any]]] = {
         "baler_version": (text, []),
         "baler_last_error": (text, []),
+        "baler_set_threads": (ctypes.c_int, [ctypes.c_int]),
+        "baler_threads": (ctypes.c_int, []),
         "baler_model_open": (ctypes.c_int, [text, size, ctypes.POINTER(pointer)]),
         "baler_model_release": (None, [pointer]),
         "baler_model_bytes": (pointer, [pointer, ctypes.POINTER(size)]),

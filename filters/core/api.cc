@@ -9,6 +9,7 @@
 
 #include "codec.h"
 #include "float_state.h"
+#include "parallel.h"
 #include "sha256.h"
 
 struct baler_model {
@@ -91,6 +92,12 @@ void baler::set_last_error(const char* text) noexcept { std::snprintf(last_error
 const char* baler_version(void) { return "0.1.0"; }
 
 const char* baler_last_error(void) { return last_error; }
+
+int baler_set_threads(int n) {
+    return guarded([&] { baler::set_threads(n); });
+}
+
+int baler_threads(void) { return baler::threads(); }
 
 int baler_model_open(const void* bytes, size_t size, baler_model** out) {
     return guarded([&] {

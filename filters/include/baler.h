@@ -94,6 +94,11 @@ BALER_API const char* baler_version(void);
 /* Text of this thread's last error, "" when there was none. Valid until the thread's next call. */
 BALER_API const char* baler_last_error(void);
 
+/* Threads of the process inside encoding and decoding: 1 ... 256; at first what BALER_NUM_THREADS says, 1 without it.
+ * All calls at a time have this number, less one, beside the threads that made them. Bytes never depend on it. */
+BALER_API int baler_set_threads(int n);
+BALER_API int baler_threads(void);
+
 /* Parse, check and prove a model file. On success *out must be released. */
 BALER_API int baler_model_open(const void* bytes, size_t size, baler_model** out);
 BALER_API void baler_model_retain(baler_model* model);
