@@ -160,11 +160,13 @@ void encode_numbers(const baler_array& array, const Layout& layout, const void* 
     write_exceptions(exceptions, array.itemsize, section);
     Header coded = header;
     coded.n_exceptions = total(exceptions);
+    size_t trained = 0;
     if (fits && model->table) {
         ByteWriter out = section;
         try {
             model_encode(*model, table, settings.latents, out);
             coded.mode = BALER_MODE_MODEL;
+            trained = out.bytes.size() - section.bytes.size();
             offer(best, coded, std::move(out.bytes));
         } catch (const Failure& f) {
             // a model may be sound and still have too many cells for this dtype; the built-in mode has no such limit
@@ -173,17 +175,24 @@ void encode_numbers(const baler_array& array, const Layout& layout, const void* 
     }
     const Lattice lattice = table.columns[0].lattice;
     const Prospects could = has_one_lattice(model, layout) ? prospects(array, native, lattice) : Prospects{true, false};
-    if (could.table && (coded.mode != BALER_MODE_MODEL || builtin_could_win(*model, table))) {
+    if (could.table && (coded.mode != BALER_MODE_MODEL || builtin_could_win(*model, table, trained))) {
         ByteWriter out = section;
         builtin_encode(table, out);
         coded.mode = BALER_MODE_BUILTIN;
         offer(best, coded, std::move(out.bytes));
     }
     // the memory image of the values after the lattice, so that what is read does not depend on the mode
-    image.resize(static_cast<size_t>(byte_count(array)));
-    join(layout, table, exceptions, array.itemsize, image.data());
-    swap_to_array(array, image.data());
-    if (could.grid || for_grids) {
+    const auto make_image = [&] {
+        image.resize(static_cast<size_t>(byte_count(array)));
+        join(layout, table, exceptions, array.itemsize, image.data());
+        swap_to_array(array, image.data());
+    };
+    const bool grids = could.grid || for_grids, rows = layout.column_stride == 1 && layout.columns >= 4 && !grids;
+    if (rows && best.header.mode != BALER_MODE_STORED &&
+        !bytes_could_win(layout, table, exceptions, array.itemsize, best.size))
+        return;
+    make_image();
+    if (grids) {
         const Layout flat = Layout::flat(array);
         if (table.columns.size() > 1) {
             exceptions.clear();
@@ -194,7 +203,7 @@ void encode_numbers(const baler_array& array, const Layout& layout, const void* 
                               for_grids ? for_grids->grid.get() : nullptr};
         offer_grids(chunk, std::move(table.columns[0].k), exceptions[0], for_grids, header, best);
     }
-    if (!bytes_could_win(image.data(), image.size(), array.itemsize, best.size)) return;
+    if (!rows && !bytes_could_win(image.data(), image.size(), array.itemsize, best.size)) return;
     ByteWriter out;
     bytes_encode(image.data(), image.size(), array.itemsize, out);
     header.mode = BALER_MODE_BYTES;

@@ -1,11 +1,12 @@
 #include "probe.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "coders.h"
 #include "frame.h"
 #include "grid_coder.h"
-#include "split.h"
+#include "simple_cost.h"
 
 namespace baler {
 namespace {
@@ -15,6 +16,11 @@ constexpr size_t kFewBytes = 8192, kManyBytes = 65536;   // of the byte coder's 
 constexpr size_t kSlab = 16384;    // cells at least of the slab that tells tables from grids
 constexpr double kClearlyWorse = 1.25;
 constexpr double kTablesInPiece = 0.93;
+// The built-in coder saves up to a third of what columns cost one by one where they look like each other little.
+constexpr size_t kSimpleRows = 256;
+constexpr double kBelowSimple = 0.68;
+// The byte coder finds matches; without any in sight its literals do not become much cheaper than this.
+constexpr double kBelowPlanes = 0.4;
 // A piece pays for its own tables, the whole chunk only once.
 constexpr double kPieceOverWhole = 0.85;
 
@@ -83,9 +89,76 @@ double repeated(const uint8_t* data, size_t size, size_t itemsize) {
     return run + (1 - run) * (picked ? static_cast<double>(again) / static_cast<double>(picked) : 0);
 }
 
+// The same of rows, told by some columns first.
+double repeated_rows(const Table& table) {
+    constexpr size_t slots = size_t(1) << 14, told_by = 4;
+    const size_t n = table.columns.size();
+    std::vector<uint32_t> seen(slots);
+    std::vector<const int64_t*> k;
+    for (const Column& c : table.columns) k.push_back(c.k.data());
+    const auto hash = [&](size_t row, size_t step) {
+        uint64_t h = 0;
+        for (size_t c = 0; c < n; c += step) {
+            h = (h ^ static_cast<uint64_t>(k[c][row])) * 0x9E3779B97F4A7C15u;
+            h ^= h >> 29;
+        }
+        return h * 0xBF58476D1CE4E5B9u;
+    };
+    size_t rows = 0, runs = 0, picked = 0, again = 0;
+    for (size_t r = 1; r < table.rows; r++) {
+        const bool now = hash(r, (n + told_by - 1) / told_by) >> 60 == 0;
+        if (!now && r % 16) continue;
+        const uint64_t h = hash(r, 1);
+        const bool run = h == hash(r - 1, 1);
+        rows += r % 16 == 0;
+        runs += r % 16 == 0 && run;
+        if (!now || run) continue;
+        picked++;
+        uint32_t& slot = seen[static_cast<size_t>(h >> 40 & (slots - 1))];
+        const auto tag = static_cast<uint32_t>(h) | 1;
+        again += slot == tag;
+        slot = tag;
+    }
+    const double run = rows ? static_cast<double>(runs) / static_cast<double>(rows) : 0;
+    return run + (1 - run) * (picked ? static_cast<double>(again) / static_cast<double>(picked) : 0);
+}
+
+// What the bytes of the items cost, place by place.
+double planes_share(const uint8_t* data, size_t size, size_t itemsize) {
+    const size_t items = size / itemsize;
+    double bits = 0;
+    for (size_t place = 0; place < itemsize; place++) {
+        uint32_t counts[256] = {};
+        for (size_t i = 0; i < items; i++) counts[data[i * itemsize + place]]++;
+        for (uint32_t c : counts)
+            if (c) bits += c * std::log2(static_cast<double>(items) / c);
+    }
+    return bits / (8 * static_cast<double>(items * itemsize));
+}
+
+size_t piece_size(size_t size, size_t itemsize) {
+    return std::max(kFewBytes, std::min(kManyBytes, size / 32)) / itemsize * itemsize;
+}
+
+// Could the byte coder win, as one piece looks? If not: how much of the piece may not repeat elsewhere for it to win.
+bool piece_could_win(const uint8_t* piece, size_t length, size_t size, uint32_t itemsize, size_t best, double& once) {
+    const auto all = static_cast<double>(size), most = static_cast<double>(best);
+    const double here = 1 - repeated(piece, length, itemsize);
+    double whole = planes_share(piece, length, itemsize) * kBelowPlanes * all;
+    if (whole < most || here < 0.9) {
+        ByteWriter out;
+        bytes_encode(piece, length, itemsize, out);
+        whole = static_cast<double>(std::min(out.bytes.size(), length)) / static_cast<double>(length) * all * kPieceOverWhole;
+    }
+    once = most * here / whole;
+    return whole < most;
+}
+
 }  // namespace
 
-bool builtin_could_win(const Model& model, const Table& table) {
+bool builtin_could_win(const Model& model, const Table& table, size_t size) {
+    const double simple = simple_bits(table, kSimpleRows) / 8 * static_cast<double>(table.rows);
+    if (static_cast<double>(size) < kBelowSimple * simple) return false;
     const size_t rows = std::max(kFewRows, std::min(kManyRows, table.rows / 8)) / 2 * 2;
     if (table.shape.size() != 2 || table.rows < 4 * rows) return true;
     const Table sample = pieces(table, rows);
@@ -121,17 +194,23 @@ Prospects prospects(const baler_array& array, const void* native, const Lattice&
 }
 
 bool bytes_could_win(const uint8_t* data, size_t size, uint32_t itemsize, size_t best) {
-    const size_t length = std::max(kFewBytes, std::min(kManyBytes, size / 32)) / itemsize * itemsize;
+    const size_t length = piece_size(size, itemsize);
     if (size < 4 * length || length == 0) return true;
-    ByteWriter out;
-    const uint8_t* piece = data + (size - length) / 2 / itemsize * itemsize;
-    bytes_encode(piece, length, itemsize, out);
-    const double share = static_cast<double>(std::min(out.bytes.size(), length)) / static_cast<double>(length);
-    const double whole = share * static_cast<double>(size) * kPieceOverWhole;
-    if (whole < static_cast<double>(best)) return true;
+    double once;
+    if (piece_could_win(data + (size - length) / 2 / itemsize * itemsize, length, size, itemsize, best, once)) return true;
     // what repeats over longer distances than the piece is long
-    const double here = 1 - repeated(piece, length, itemsize), everywhere = 1 - repeated(data, size, itemsize);
-    return whole * everywhere < static_cast<double>(best) * here;
+    return 1 - repeated(data, size, itemsize) < once;
+}
+
+bool bytes_could_win(const Layout& layout, const Table& table, const std::vector<ColumnExceptions>& exceptions,
+                     uint32_t itemsize, size_t best) {
+    const size_t row = layout.columns * itemsize, size = table.rows * row, rows = piece_size(size, row) / row;
+    if (table.rows < 4 * rows || rows == 0) return true;
+    std::vector<uint8_t> piece(rows * row);
+    join_rows(layout, table, exceptions, itemsize, (table.rows - rows) / 2, rows, piece.data());
+    double once;
+    if (piece_could_win(piece.data(), piece.size(), size, itemsize, best, once)) return true;
+    return 1 - repeated_rows(table) < once;
 }
 
 }  // namespace baler

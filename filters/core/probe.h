@@ -3,12 +3,13 @@
 #pragma once
 
 #include "model.h"
-#include "table.h"
+#include "split.h"
 
 namespace baler {
 
-// Could the built-in coder beat the model? Both code two pieces of the rows.
-bool builtin_could_win(const Model& model, const Table& table);
+// Could the built-in coder beat the model, which took `size` bytes? Where simple costs do not tell, both code two pieces
+// of the rows.
+bool builtin_could_win(const Model& model, const Table& table, size_t size);
 // Which of the built-in coders, of tables and of grids, could win a chunk with one lattice? Both code a slab out of the
 // middle. native: the chunk's values in native byte order.
 struct Prospects {
@@ -17,5 +18,8 @@ struct Prospects {
 Prospects prospects(const baler_array& array, const void* native, const Lattice& lattice);
 // Could the byte coder? Judged by a piece out of the middle and by how much of the chunk repeats.
 bool bytes_could_win(const uint8_t* data, size_t size, uint32_t itemsize, size_t best);
+// The same for the memory image of a table in C order, without making all of it.
+bool bytes_could_win(const Layout& layout, const Table& table, const std::vector<ColumnExceptions>& exceptions,
+                     uint32_t itemsize, size_t best);
 
 }  // namespace baler

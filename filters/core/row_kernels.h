@@ -62,7 +62,7 @@ struct StreamState {
     const uint8_t* end;
 };
 
-// Buckets of rows 0 ... rows, a multiple of kGroup; masked rows are left alone.
+// Buckets of rows 0 ... rows; masked rows are left alone. Arrays of rows reach to the end of the last group.
 struct DecodeCall {
     const Intervals* in;
     const BucketTables* tables;

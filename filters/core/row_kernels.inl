@@ -176,12 +176,16 @@ BALER_TARGET static size_t decode(const DecodeCall& call) {
             bucket[i] = special ? (escaped ? kEscaped : kRepeated) : bucket[i];
         }
         if (const uint8_t* masked = call.masked)
-            for (size_t i = 0; i < kGroup; i++)
+            for (size_t i = 0; i < kGroup && first + i < call.rows; i++)
                 if (masked[first + i]) {
                     start[i] = 0;
                     end[i] = 65536;  // leaves its lane as it is
                     bucket[i] = kMasked;
                 }
+        for (size_t i = call.rows - first; i < kGroup; i++) {
+            start[i] = 0;
+            end[i] = 65536;
+        }
         for (size_t i = 0; i < kGroup; i++) {
             state[i] = (end[i] - start[i]) * (state[i] >> 16) + slot[i] - start[i];
             call.bucket[first + i] = bucket[i];

@@ -7,7 +7,7 @@
 namespace baler {
 namespace {
 
-constexpr size_t kRowsAtOnce = 4096;  // a block of rows stays in the cache while its columns are gone through
+constexpr size_t kRowsAtOnce = 256;  // a block of rows stays in the cache while its columns are gone through
 
 constexpr bool host_is_big_endian() { return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__; }
 
@@ -30,6 +30,34 @@ void store_item(uint8_t* p, uint64_t item, uint32_t itemsize) {
         case 2: { auto v = static_cast<uint16_t>(item); std::memcpy(p, &v, 2); break; }
         case 4: { auto v = static_cast<uint32_t>(item); std::memcpy(p, &v, 4); break; }
         default: std::memcpy(p, &item, 8);
+    }
+}
+
+// Rows first ... first + n, the first of them at `data`.
+void restore_rows(const Layout& layout, const Table& table, uint32_t itemsize, size_t first, size_t n, uint8_t* data) {
+    for (size_t at = 0; at < n; at += kRowsAtOnce) {
+        const size_t rows = std::min(kRowsAtOnce, n - at);
+        for (size_t c = 0; c < layout.columns; c++) {
+            uint8_t* x = data + (at * layout.row_stride + c * layout.column_stride) * itemsize;
+            table.columns[c].lattice.restore(table.columns[c].k.data() + first + at, rows, x, layout.row_stride);
+        }
+    }
+}
+
+void put_exceptions_of(const Layout& layout, const std::vector<ColumnExceptions>& exceptions, uint32_t itemsize,
+                       size_t first, size_t n, uint8_t* data) {
+    for (size_t c = 0; c < exceptions.size(); c++) {
+        const ColumnExceptions& e = exceptions[c];
+        uint8_t* x = data + c * layout.column_stride * itemsize;
+        size_t literal = 0;
+        for (const auto& r : e.runs) {
+            const uint64_t begin = std::max<uint64_t>(r.begin, first), end = std::min<uint64_t>(r.begin + r.length, first + n);
+            for (uint64_t row = begin; row < end; row++) {
+                const uint64_t item = r.item == kLiteral ? e.literals[literal + static_cast<size_t>(row - r.begin)] : e.dictionary[r.item];
+                store_item(x + static_cast<size_t>(row - first) * layout.row_stride * itemsize, item, itemsize);
+            }
+            if (r.item == kLiteral) literal += static_cast<size_t>(r.length);
+        }
     }
 }
 
@@ -122,30 +150,19 @@ Table split(const Layout& layout, const std::vector<Lattice>& lattices, uint32_t
 
 void join(const Layout& layout, const Table& table, const std::vector<ColumnExceptions>& exceptions, uint32_t itemsize,
           void* data) {
-    auto* bytes = static_cast<uint8_t*>(data);
-    for (size_t at = 0; at < layout.rows; at += kRowsAtOnce) {
-        const size_t n = std::min(kRowsAtOnce, layout.rows - at);
-        for (size_t c = 0; c < layout.columns; c++) {
-            uint8_t* x = bytes + (at * layout.row_stride + c * layout.column_stride) * itemsize;
-            table.columns[c].lattice.restore(table.columns[c].k.data() + at, n, x, layout.row_stride);
-        }
-    }
+    restore_rows(layout, table, itemsize, 0, layout.rows, static_cast<uint8_t*>(data));
     put_exceptions(layout, exceptions, itemsize, data);
+}
+
+void join_rows(const Layout& layout, const Table& table, const std::vector<ColumnExceptions>& exceptions,
+               uint32_t itemsize, size_t first, size_t n, void* data) {
+    restore_rows(layout, table, itemsize, first, n, static_cast<uint8_t*>(data));
+    put_exceptions_of(layout, exceptions, itemsize, first, n, static_cast<uint8_t*>(data));
 }
 
 void put_exceptions(const Layout& layout, const std::vector<ColumnExceptions>& exceptions, uint32_t itemsize,
                     void* data) {
-    auto* bytes = static_cast<uint8_t*>(data);
-    for (size_t c = 0; c < exceptions.size(); c++) {
-        const ColumnExceptions& e = exceptions[c];
-        uint8_t* x = bytes + c * layout.column_stride * itemsize;
-        size_t literal = 0;
-        for (const auto& r : e.runs)
-            for (uint64_t row = r.begin; row < r.begin + r.length; row++) {
-                const uint64_t item = r.item == kLiteral ? e.literals[literal++] : e.dictionary[r.item];
-                store_item(x + static_cast<size_t>(row) * layout.row_stride * itemsize, item, itemsize);
-            }
-    }
+    put_exceptions_of(layout, exceptions, itemsize, 0, layout.rows, static_cast<uint8_t*>(data));
 }
 
 std::vector<std::vector<double>> split_doubles(const Layout& layout, DType dtype, const void* data,

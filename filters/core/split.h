@@ -41,6 +41,9 @@ Table split(const Layout& layout, const std::vector<Lattice>& lattices, uint32_t
             std::vector<ColumnExceptions>* exceptions);
 void join(const Layout& layout, const Table& table, const std::vector<ColumnExceptions>& exceptions, uint32_t itemsize,
           void* data);
+// Rows of a table in C order, `data` where the first of them begins.
+void join_rows(const Layout& layout, const Table& table, const std::vector<ColumnExceptions>& exceptions,
+               uint32_t itemsize, size_t first, size_t n, void* data);
 
 // For latent-only coding: every column as doubles; what is not finite becomes an exception.
 std::vector<std::vector<double>> split_doubles(const Layout& layout, DType dtype, const void* data,

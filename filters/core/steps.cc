@@ -75,7 +75,7 @@ const Intervals& Steps::predict(uint32_t v) {
     if (hinted) hint(v);
     const size_t rows = (width_ + kRowStep - 1) / kRowStep * kRowStep;
     prepared_.nets[v].run(set_.layer, features_.data(), 0, rows, hidden_.data(), outputs_.data());
-    make_intervals(set_.rows, model_.variables[v], outputs_.data(), rows, hinted ? hint_.data() : nullptr, width_, intervals_);
+    make_intervals(set_.rows, model_.variables[v], outputs_.data(), rows, hinted ? hint_.data() : nullptr, rows, intervals_);
     return intervals_;
 }
 

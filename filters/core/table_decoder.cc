@@ -78,11 +78,11 @@ void TableDecoder::variable(uint32_t v, const uint8_t* masked) {
     steps_.settle(v, bucket);
 }
 
-// Whole groups of rows by the kernels, as far as the lanes and what is left of the stream allow.
+// Groups of rows by the kernels, as far as the lanes and what is left of the stream allow.
 size_t TableDecoder::find_groups(const Intervals& in, const Cells& cells, const uint8_t* masked, size_t n, uint32_t* bucket) {
     if (rans_->lanes() != static_cast<int>(kGroup)) return 0;
     StreamState stream{rans_->states(), rans_->at(), rans_->end()};
-    const size_t done = steps_.kernels().decode({&in, &cells.tables, masked, &stream, n / kGroup * kGroup, bucket});
+    const size_t done = steps_.kernels().decode({&in, &cells.tables, masked, &stream, n, bucket});
     rans_->move_to(stream.at);
     return done;
 }
