@@ -10,6 +10,16 @@
 
 namespace baler {
 
+// Eight bytes as a little-endian number, on every machine.
+inline uint64_t eight_bytes(const uint8_t* p) {
+    uint64_t v;
+    std::memcpy(&v, p, 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    v = __builtin_bswap64(v);
+#endif
+    return v;
+}
+
 class ByteWriter {
   public:
     std::vector<uint8_t> bytes;

@@ -18,11 +18,6 @@ uint32_t four(const uint8_t* p) {
     std::memcpy(&v, p, 4);
     return v;
 }
-uint64_t eight(const uint8_t* p) {
-    uint64_t v;
-    std::memcpy(&v, p, 8);
-    return v;
-}
 
 // Bits of an order-0 coded byte.
 float price(const uint8_t* p, size_t n) {
@@ -104,7 +99,7 @@ class Matcher {
     }
 
     uint64_t hash(size_t i) const {
-        return (eight(p_ + i) << shift_) * 0x9E3779B97F4A7C15u >> (64 - 8 - row_bits_);
+        return (eight_bytes(p_ + i) << shift_) * 0x9E3779B97F4A7C15u >> (64 - 8 - row_bits_);
     }
 
     void weigh(Match& m, size_t i, size_t offset, float cost) const {
@@ -112,7 +107,7 @@ class Matcher {
         const size_t most = std::min(n_ - i, kLongest);
         size_t length = 0;
         while (length + 8 <= most) {
-            if (eight(a + length) != eight(b + length)) break;
+            if (eight_bytes(a + length) != eight_bytes(b + length)) break;
             length += 8;
         }
         while (length < most && a[length] == b[length]) length++;

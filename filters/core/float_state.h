@@ -2,6 +2,7 @@
 // that). The lattice needs plain IEEE arithmetic, so it is set while the core works, and put back afterwards.
 #pragma once
 
+#include <cfenv>
 #include <cstdint>
 
 #if defined(__x86_64__) || defined(__SSE2__)
@@ -31,7 +32,11 @@ class FloatState {
     static void set(uint64_t v) { asm volatile("msr fpcr, %0\n\tisb" : : "r"(v) : "memory"); }
     uint64_t saved_;
 #else
-    FloatState() {}
+    FloatState() : saved_(std::fegetround()) { std::fesetround(FE_TONEAREST); }
+    ~FloatState() { std::fesetround(saved_); }
+
+  private:
+    int saved_;
 #endif
 };
 

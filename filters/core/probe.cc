@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "bytes.h"
 #include "coders.h"
 #include "frame.h"
 #include "grid_coder.h"
@@ -70,9 +71,7 @@ double repeated(const uint8_t* data, size_t size, size_t itemsize) {
     uint64_t before = 0;
     size_t items = 0, runs = 0, picked = 0, again = 0;
     for (size_t at = 0; at + window <= size; at += itemsize, items++) {
-        uint64_t a, b;
-        std::memcpy(&a, data + at, 8);
-        std::memcpy(&b, data + at + 8, 8);
+        const uint64_t a = eight_bytes(data + at), b = eight_bytes(data + at + 8);
         const uint64_t mixed = (a ^ (b << 32 | b >> 32)) * 0x9E3779B97F4A7C15u;
         const uint64_t h = mixed ^ (mixed >> 29) ^ b * 0xBF58476D1CE4E5B9u;
         if (items && h == before) runs++;

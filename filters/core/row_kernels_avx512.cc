@@ -5,7 +5,13 @@
 
 #include "row_kernels.h"
 
-#define BALER_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512vbmi2,bmi,bmi2,popcnt,prefer-vector-width=512")))
+#if defined(__clang__)
+#define BALER_WIDE  // its name for it is another
+#else
+#define BALER_WIDE ",prefer-vector-width=512"
+#endif
+#define BALER_TARGET \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512vbmi2,bmi,bmi2,popcnt" BALER_WIDE)))
 
 namespace baler {
 
