@@ -60,7 +60,11 @@ uint64_t value_count(const baler_array& a) {
 
 uint64_t byte_count(const baler_array& a) { return value_count(a) * a.itemsize; }
 
-size_t header_size(const baler_array& a, bool has_model) { return 36 + 8 * size_t(a.ndim) + (has_model ? 32 : 0); }
+size_t header_size(const baler_array& a, bool has_model) {
+    // ten fixed bytes, the bound, and numbers below 2^47, but the size of items
+    constexpr size_t number = 7;
+    return 10 + 3 + 8 + 2 * number + number * size_t(a.ndim) + (has_model ? 32 : 0);
+}
 
 std::vector<uint8_t> write_frame(const Header& h, const uint8_t* payload, size_t size) {
     ByteWriter w;
@@ -71,13 +75,14 @@ std::vector<uint8_t> write_frame(const Header& h, const uint8_t* payload, size_t
     w.u8(static_cast<uint8_t>(h.array.kind));
     w.u8(static_cast<uint8_t>((h.array.big_endian ? kBigEndian : 0) | (h.array.fortran ? kFortran : 0) |
                               (h.has_model ? kHasModel : 0) | (h.stable ? kStable : 0)));
-    w.u16(static_cast<uint16_t>(h.array.itemsize));
+    w.varint(h.array.itemsize);
     w.u8(h.array.ndim);
-    w.u8(h.has_model ? 0 : static_cast<uint8_t>(h.bound.kind));
-    w.u64(size);
-    w.f64(h.has_model ? 0 : h.bound.value);
-    w.u64(h.n_exceptions);
-    for (int i = 0; i < h.array.ndim; i++) w.u64(h.array.shape[i]);
+    const bool bounded = !h.has_model && h.bound.kind != BALER_BOUND_EXACT;
+    w.u8(bounded ? static_cast<uint8_t>(h.bound.kind) : 0);
+    if (bounded) w.f64(h.bound.value);
+    w.varint(size);
+    w.varint(h.n_exceptions);
+    for (int i = 0; i < h.array.ndim; i++) w.varint(h.array.shape[i]);
     if (h.has_model) w.raw(h.model_id.data(), 32);
     if (size) w.raw(payload, size);
     w.u32(crc32(w.bytes.data(), w.bytes.size()));
@@ -95,19 +100,22 @@ Header read_frame(const uint8_t* frame, size_t size, bool verify, const uint8_t*
     h.mode = r.u8();
     h.array.kind = static_cast<char>(r.u8());
     const uint8_t flags = r.u8();
-    h.array.itemsize = r.u16();
+    const uint64_t itemsize = r.varint();
+    if (itemsize > 65535) r.damaged("items are too large");
+    h.array.itemsize = static_cast<uint32_t>(itemsize);
     h.array.ndim = r.u8();
     h.bound.kind = r.u8();
-    h.payload = r.u64();
-    h.bound.value = r.f64();
-    h.n_exceptions = r.u64();
+    if (h.bound.kind > BALER_BOUND_PW_REL) r.damaged("unknown kind of bound");
+    h.bound.value = h.bound.kind == BALER_BOUND_EXACT ? 0 : r.f64();
+    h.payload = r.varint();
+    h.n_exceptions = r.varint();
     if (flags & ~(kBigEndian | kFortran | kHasModel | kStable)) r.damaged("unknown flags");
     h.array.big_endian = (flags & kBigEndian) != 0;
     h.array.fortran = (flags & kFortran) != 0;
     h.has_model = (flags & kHasModel) != 0;
     h.stable = (flags & kStable) != 0;
     if (h.array.ndim > BALER_MAX_NDIM) r.damaged("too many axes");
-    for (int i = 0; i < h.array.ndim; i++) h.array.shape[i] = r.u64();
+    for (int i = 0; i < h.array.ndim; i++) h.array.shape[i] = r.varint();
     if (h.has_model) std::memcpy(h.model_id.data(), r.raw(32), 32);
     if (r.left() < 4 || h.payload != r.left() - 4)
         r.damaged("its payload size does not fit the number of bytes (cut off, or bytes too many)");

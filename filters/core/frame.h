@@ -25,7 +25,7 @@ void check_array(const baler_array& array, const char* what, int code);
 uint64_t value_count(const baler_array& array);  // of a checked array
 uint64_t byte_count(const baler_array& array);
 
-constexpr size_t kMaxHeader = 36 + 8 * BALER_MAX_NDIM + 32;
+// At most so many bytes come before the payload.
 size_t header_size(const baler_array& array, bool has_model);
 
 std::vector<uint8_t> write_frame(const Header& header, const uint8_t* payload, size_t size);

@@ -7,7 +7,6 @@ is written down. So the rules are the twin's own, and the native decoder is aske
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -15,6 +14,8 @@ import numpy as np
 from twin.grid_predict import Loop
 from twin.grid_tables import Table
 from twin.side import Side
+
+from .frames import framed
 
 Interval = tuple[int, int, int]  # lane, start, freq
 Choose = Callable[[tuple[Hashable, ...]], int]
@@ -141,7 +142,4 @@ def frame(
     fortran: bool = False,
 ) -> bytes:
     flags = (2 if fortran else 0) | (8 if stable else 0) | (1 if dtype.str[0] == ">" else 0)
-    head = b"BLRC" + struct.pack("<BBBBHBB", 0, 5, ord(dtype.kind), flags, dtype.itemsize, len(shape), bound[0])
-    head += struct.pack("<QdQ", len(payload), bound[1], n_exceptions) + struct.pack(f"<{len(shape)}Q", *shape)
-    body = head + payload
-    return body + struct.pack("<I", zlib.crc32(body))
+    return framed(5, flags, dtype, shape, bound, n_exceptions, payload)

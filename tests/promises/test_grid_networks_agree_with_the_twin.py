@@ -21,6 +21,7 @@ import baler_codec
 from baler_codec import Baler, Model
 from baler_codec.sections import join_sections
 
+from .frames import framed
 from .grid_chance import payload
 from .hard_arrays import FLOATS, INTEGERS, bits
 
@@ -79,10 +80,7 @@ def stream(seed: int, shape: tuple[int, ...]) -> tuple[bytes, bytes]:
     model = model_of(network(rng, axes), bound)
     net = read_model(model).grid
     data, exceptions = payload(rng, shape, lattice(dtype, *bound), RASTER, False, net)
-    head = b"BLRC" + struct.pack("<BBBBHBB", 0, 5, ord(dtype.kind), 12, dtype.itemsize, len(shape), 0)
-    head += struct.pack("<QdQ", len(data), 0.0, exceptions) + struct.pack(f"<{len(shape)}Q", *shape)
-    body = head + hashlib.sha256(model).digest() + data
-    return model, body + struct.pack("<I", zlib.crc32(body))
+    return model, framed(5, 12, dtype, shape, (0, 0.0), exceptions, data, hashlib.sha256(model).digest())
 
 
 def test_random_networks(tmp_path):
