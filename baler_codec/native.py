@@ -80,6 +80,7 @@ class _Frame(ctypes.Structure):
         ("nbytes", ctypes.c_uint64),
         ("n_exceptions", ctypes.c_uint64),
         ("frame_bytes", ctypes.c_uint64),
+        ("payload_bytes", ctypes.c_uint64),
     )
 
 
@@ -121,6 +122,7 @@ class Frame:
     nbytes: int
     n_exceptions: int
     frame_bytes: int
+    payload_bytes: int
 
 
 class NativeModel:
@@ -304,6 +306,7 @@ def frame_info(frame: npt.NDArray[np.uint8], *, verify: bool = False) -> Frame:
         nbytes=raw.nbytes,
         n_exceptions=raw.n_exceptions,
         frame_bytes=raw.frame_bytes,
+        payload_bytes=raw.payload_bytes,
     )
 
 

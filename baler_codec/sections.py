@@ -22,7 +22,7 @@ MAX_COLUMNS = 1024
 _MAX_META = 64 << 10
 # the last is a table's, as it is or packed; a record's; a grid's; that of patches
 _TAGS = (("META",), ("BNDS",), ("TABL", "TABZ", "RECD", "GRID", "PTCH"))
-_FRAME_HEADER, _FRAME_END = 44, 4  # of a one-axis frame without a model
+_FRAME_END = 4  # the CRC behind a frame's payload
 _KINDS = ("exact", "abs", "pw_rel", "latent")  # by their number in the file
 _FIELD_KINDS = "fiuV"
 
@@ -71,9 +71,11 @@ def join_sections(sections: Mapping[str, bytes]) -> bytes:
 def pack_table(table: bytes) -> dict[str, bytes]:
     """Write the table section in the smaller of its two forms: tag → content."""
     frame = native.encode(np.frombuffer(table, "V1"))
-    if native.frame_info(np.frombuffer(frame, np.uint8)).mode != "bytes":
+    info = native.frame_info(np.frombuffer(frame, np.uint8))
+    if info.mode != "bytes":
         return {"TABL": table}
-    packed = table[:4] + struct.pack("<I", len(table)) + frame[_FRAME_HEADER:-_FRAME_END]
+    payload = frame[-_FRAME_END - info.payload_bytes : -_FRAME_END]
+    packed = table[:4] + struct.pack("<I", len(table)) + payload
     return {"TABZ": packed} if len(packed) < len(table) else {"TABL": table}
 
 

@@ -259,6 +259,7 @@ int baler_frame_info(const void* frame, size_t size, int verify, baler_frame* ou
         f.nbytes = baler::byte_count(h.array);
         f.n_exceptions = h.n_exceptions;
         f.frame_bytes = size;
+        f.payload_bytes = h.payload;
         *out = f;
     });
 }

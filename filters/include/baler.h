@@ -76,6 +76,7 @@ typedef struct baler_frame {
     uint64_t nbytes;       /* decoded size */
     uint64_t n_exceptions; /* values stored exactly beside the lattice */
     uint64_t frame_bytes;
+    uint64_t payload_bytes; /* they end 4 bytes before the frame does */
 } baler_frame;
 
 /* A field of a record, as a frame or a model says it. */

@@ -58,6 +58,7 @@ class Frame(ctypes.Structure):
         ("nbytes", ctypes.c_uint64),
         ("n_exceptions", ctypes.c_uint64),
         ("frame_bytes", ctypes.c_uint64),
+        ("payload_bytes", ctypes.c_uint64),
     ]
 
 
@@ -136,6 +137,10 @@ def info(frame: bytes, verify: bool = True) -> Frame:
     out = Frame()
     check(library().baler_frame_info(frame, len(frame), verify, ctypes.byref(out)))
     return out
+
+
+def payload_start(frame: bytes) -> int:
+    return len(frame) - 4 - int(info(frame).payload_bytes)
 
 
 def decode_bytes(frame: bytes, size: int, model: int | None = None) -> bytes:

@@ -9,7 +9,19 @@ from typing import Any
 import abi
 import numpy as np
 import pytest
-from abi import ABS, BUILTIN, EXACT, PW_REL, Bound, NativeError, decode_bytes, decode_like, encode, info
+from abi import (
+    ABS,
+    BUILTIN,
+    EXACT,
+    PW_REL,
+    Bound,
+    NativeError,
+    decode_bytes,
+    decode_like,
+    encode,
+    info,
+    payload_start,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -159,10 +171,6 @@ def test_small_chunks_do_not_drown_in_tables() -> None:
 
 
 REFUSALS = {abi.CORRUPT, abi.VERSION, abi.BUFFER}
-
-
-def payload_start(frame: bytes) -> int:
-    return 36 + 8 * info(frame).array.ndim
 
 
 @pytest.mark.parametrize("kinds", [("normal", "sum", "few"), ("repeated", "counts", "walk"), ("holes", "sparse")])
