@@ -2,6 +2,7 @@
 // the processor has it. All give the same integers.
 #pragma once
 
+#include "column_kernels.h"
 #include "grid_net_kernels.h"
 #include "network.h"
 #include "row_kernels.h"
@@ -12,6 +13,7 @@ struct InstructionSet {
     const char* name;
     LayerKernel layer;
     RowKernels rows;
+    ColumnKernels columns;
     GridNetKernel grid_net;
 };
 

@@ -5,6 +5,7 @@
 
 #include "baler.h"
 #include "failure.h"
+#include "instruction_set.h"
 #include "lattice_points.h"
 
 namespace baler {
@@ -173,6 +174,10 @@ int64_t Lattice::index(double x) const {
 }
 
 void Lattice::indices(const double* x, size_t n, int64_t* k) const {
+    if (kind_ == Kind::uniform && dtype_.kind == 'f') {
+        const UniformRange range{step_, 0, 0, std::min(near_, step_ * 0x1p40), 0, std::min(limit_, highest_)};
+        if (instruction_set().columns.indices(range, x, n, k)) return;
+    }
     with_dtype(dtype_.kind, dtype_.size, [&](auto zero) {
         for (size_t i = 0; i < n; i++) k[i] = index_as<decltype(zero)>(x[i]);
         return 0;
@@ -196,6 +201,7 @@ double Lattice::value(int64_t k) const {
 }
 
 void Lattice::values(const int64_t* k, size_t n, double* x) const {
+    if (kind_ == Kind::uniform && dtype_.kind == 'f' && instruction_set().columns.restore_f8(restored_range(), k, n, x)) return;
     with_dtype(dtype_.kind, dtype_.size, [&](auto zero) {
         for (size_t i = 0; i < n; i++) x[i] = value_as<decltype(zero)>(k[i]);
         return 0;

@@ -23,6 +23,8 @@ struct Bound {
 };
 
 struct LogTable;  // cells of the octaves of a log lattice, shared between columns
+struct LogCells;
+struct UniformRange;
 struct FarTable;  // cells of a uniform float lattice where the dtype's own spacing becomes coarse
 
 class Lattice {
@@ -64,6 +66,9 @@ class Lattice {
     friend struct Points;  // lattice_points.h: the scalar rules for each dtype
     void set_uniform_float(double tolerance, double unit, double noise);
     void set_marks();
+    UniformRange placed_range() const;    // what the kernels for columns may do
+    UniformRange restored_range() const;
+    const LogCells* log_cells() const;    // or null
 
     DType dtype_{'f', 4};
     Bound bound_;

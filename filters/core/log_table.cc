@@ -98,12 +98,25 @@ Octave widen(const Octave& from, int d) {
     return o;
 }
 
+void make_narrow(LogTable& t) {
+    const Octave& o = t.octaves[0];
+    t.narrow_start.assign(o.start.begin(), o.start.end());
+    t.narrow_centre.assign(o.centre.begin(), o.centre.end());
+    t.narrow_guess.assign(o.guess.begin(), o.guess.end());
+    uint32_t steps = 0;
+    for (size_t g = 0; g < o.guess.size(); g++)
+        steps = std::max<uint32_t>(steps, (g + 1 < o.guess.size() ? o.guess[g + 1] : static_cast<uint32_t>(o.cells) - 1) - o.guess[g]);
+    t.narrow = {t.narrow_start.data(), t.narrow_centre.data(), t.narrow_guess.data(), o.guess_shift,
+                static_cast<int>(steps), static_cast<int32_t>(o.cells), t.per_octave};
+}
+
 std::shared_ptr<const LogTable> make_table(int p, double bound) {
     auto t = std::make_shared<LogTable>();
     if (p >= 0) {
         t->octaves.push_back(make_octave(p, bound, true));
         t->subnormals = p == 10 ? 1023 : 0;
         t->per_octave = 1 / static_cast<double>(t->octaves[0].cells);
+        if (p == 23 && !t->octaves[0].start.empty()) make_narrow(*t);
         return t;
     }
     t->whole = true;

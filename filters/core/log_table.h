@@ -6,6 +6,8 @@
 #include <memory>
 #include <vector>
 
+#include "column_kernels.h"
+
 namespace baler {
 
 struct Octave {
@@ -60,6 +62,12 @@ struct Octave {
 };
 
 struct LogTable {
+    LogTable() = default;
+    LogTable(const LogTable&) = delete;  // narrow points into it
+    LogTable& operator=(const LogTable&) = delete;
+    LogCells narrow{};             // binary32 with a table of cells: the same for the kernels
+    std::vector<uint32_t> narrow_start, narrow_centre, narrow_guess;
+
     bool whole = false;            // integers: octave e has p = e; floats: one octave serves all
     std::vector<Octave> octaves;
     std::vector<uint64_t> first;   // integers: cells below octave e

@@ -1,5 +1,6 @@
 // Whole columns on and off the lattice.
 #include "baler.h"
+#include "instruction_set.h"
 #include "lattice_points.h"
 
 namespace baler {
@@ -44,41 +45,37 @@ bool place_checked(const Lattice& l, const Bound& bound, T x, int64_t* k) {
     return true;
 }
 
-uint64_t bits64(double x) {
-    uint64_t b;
-    std::memcpy(&b, &x, 8);
-    return b;
-}
-
-// The linear part of a uniform float lattice, a block at once: k[i], and in the top bit of bad[i] that it does not
-// hold. Comparisons are done on the bits (non-negative doubles order as integers, NaN above all), since compilers do
-// not vectorise floating-point ones. Returns the union of bad[].
 template <class T>
-uint64_t place_linear(const double* x, size_t n, double step, double near_below, double near_above, double bound,
-                      int64_t* k, uint64_t* bad) {
-    constexpr uint64_t no_sign = ~uint64_t(0) >> 1;
-    const uint64_t above = bits64(near_above) - 1, other_below = above ^ (bits64(near_below) - 1);
-    const uint64_t allowed = bits64(bound), zero = bits64(Points::kRound);
-    uint64_t any = 0;
-    for (size_t i = 0; i < n; i++) {
-        const double shifted = x[i] / step + Points::kRound;
-        const double y = to_double(round_to<T>((shifted - Points::kRound) * step));
-        const uint64_t other = bits64(y / step + Points::kRound) ^ bits64(shifted);
-        const uint64_t b = bits64(x[i]);
-        const uint64_t last = above ^ (other_below & (0 - (b >> 63)));
-        uint64_t f = last - (b & no_sign);             // |x| >= near, or NaN
-        f |= last - (bits64(y) & no_sign);             // the same for the value given back (its cell is no mark's)
-        f |= allowed - (bits64(y - x[i]) & no_sign);   // error > bound
-        f |= other | (0 - other);                      // another index the second time
-        f |= b & ~(b << 1 | (0 - (b << 1)));           // -0 alone has a sign and nothing else
-        bad[i] = f;
-        any |= f;
-        k[i] = static_cast<int64_t>(bits64(shifted) - zero);
-    }
-    return any;
+constexpr bool has_kernels = std::is_same<T, float>::value || std::is_same<T, double>::value;
+
+const ColumnKernels& kernels() { return instruction_set().columns; }
+
+// Values of a column side by side.
+template <class T>
+const T* gather(const T* x, size_t stride, size_t n, T* block) {
+    if (stride == 1) return x;
+    for (size_t i = 0; i < n; i++) block[i] = x[i * stride];
+    return block;
 }
 
 }  // namespace
+
+// Near values in cells without marks. Beyond 2^40 steps rounding needs more care than the kernels take.
+UniformRange Lattice::placed_range() const {
+    const double near = std::min(near_, step_ * 0x1p40);
+    return {step_, bound_.value, std::min(near, static_cast<double>(-(unmarked_low_ + 1)) * step_),
+            std::min(near, static_cast<double>(unmarked_high_ - 1) * step_), 0, 0};
+}
+
+UniformRange Lattice::restored_range() const {
+    const int64_t limit = std::min(std::min(limit_, highest_ + 1), int64_t(1) << 50);
+    return {step_, 0, 0, 0, std::max(-limit, unmarked_low_), std::min(limit, unmarked_high_)};
+}
+
+// Cells that the kernels know, for binary32.
+const LogCells* Lattice::log_cells() const {
+    return kind_ == Kind::log && dtype_.kind == 'f' && dtype_.size == 4 && log_->narrow.cells ? &log_->narrow : nullptr;
+}
 
 size_t Lattice::quantise(const void* data, size_t stride, size_t n, int64_t* k, uint8_t* mask) const {
     return with_dtype(dtype_.kind, dtype_.size, [&](auto zero) -> size_t {
@@ -89,19 +86,21 @@ size_t Lattice::quantise(const void* data, size_t stride, size_t n, int64_t* k, 
             mask[i] = !place_checked(*this, bound_, x[i * stride], &k[i]);
             exceptions += mask[i];
         };
-        if constexpr (is_float<T>) {
-            if (kind_ == Kind::uniform) {
-                // beyond 2^40 steps rounding needs more care than place_linear() takes
-                const double near = std::min(near_, step_ * 0x1p40);
-                const double above = std::min(near, static_cast<double>(unmarked_high_ - 1) * step_);
-                const double below = std::min(near, static_cast<double>(-(unmarked_low_ + 1)) * step_);
-                double block[kBlock];
+        if constexpr (has_kernels<T>) {
+            const LogCells* cells = log_cells();
+            if (kind_ == Kind::uniform || cells) {
+                const UniformRange range = placed_range();
+                T block[kBlock];
                 uint64_t bad[kBlock];
                 int64_t placed[kBlock];
                 for (size_t at = 0; at < n; at += kBlock) {
                     const size_t m = std::min(kBlock, n - at);
-                    for (size_t i = 0; i < m; i++) block[i] = to_double(x[(at + i) * stride]);
-                    if (!(place_linear<T>(block, m, step_, below, above, bound_.value, placed, bad) >> 63)) {
+                    const T* v = gather(x + at * stride, stride, m, block);
+                    uint64_t any;
+                    if constexpr (std::is_same<T, double>::value) any = kernels().place_f8(range, v, m, placed, bad);
+                    else if (cells) any = kernels().place_log(*cells, bound_.value, v, m, placed, bad);
+                    else any = kernels().place_f4(range, v, m, placed, bad);
+                    if (!(any >> 63)) {
                         std::memcpy(k + at, placed, m * sizeof *k);
                         std::memset(mask + at, 0, m);
                         continue;
@@ -127,31 +126,29 @@ void Lattice::restore(const int64_t* k, size_t n, void* data, size_t stride) con
     with_dtype(dtype_.kind, dtype_.size, [&](auto zero) {
         using T = decltype(zero);
         T* x = static_cast<T*>(data);
-        if constexpr (is_float<T>) {
-            if (kind_ == Kind::uniform) {
-                // all of a block linear: no branches
-                const int64_t limit = std::min(std::min(limit_, highest_ + 1), int64_t(1) << 50);
-                const int64_t above = std::min(limit, unmarked_high_), below = std::max(-limit, unmarked_low_);
+        const auto careful = [&](size_t i) { x[i * stride] = Points::point<T>(*this, std::max(lowest_, std::min(highest_, k[i]))); };
+        if constexpr (has_kernels<T>) {
+            const LogCells* cells = log_cells();
+            if (kind_ == Kind::uniform || cells) {
+                const UniformRange range = restored_range();
+                T block[kBlock];
                 for (size_t at = 0; at < n; at += kBlock) {
                     const size_t m = std::min(kBlock, n - at);
-                    const int64_t* q = k + at;
-                    uint64_t out = 0;
-                    for (size_t i = 0; i < m; i++)
-                        out |= static_cast<uint64_t>(q[i] >= above) | static_cast<uint64_t>(q[i] <= below);
-                    if (!out) {
-                        T block[kBlock];
-                        for (size_t i = 0; i < m; i++) block[i] = round_to<T>(static_cast<double>(q[i]) * step_);
-                        for (size_t i = 0; i < m; i++) x[(at + i) * stride] = block[i];
+                    bool near;
+                    if constexpr (std::is_same<T, double>::value) near = kernels().restore_f8(range, k + at, m, block);
+                    else if (cells) near = kernels().restore_log(*cells, highest_, k + at, m, block);
+                    else near = kernels().restore_f4(range, k + at, m, block);
+                    if (near) {
+                        if (stride == 1) std::memcpy(x + at, block, m * sizeof(T));
+                        else for (size_t i = 0; i < m; i++) x[(at + i) * stride] = block[i];
                     } else {
-                        for (size_t i = 0; i < m; i++)
-                            x[(at + i) * stride] = Points::point<T>(*this, std::max(lowest_, std::min(highest_, q[i])));
+                        for (size_t i = at; i < at + m; i++) careful(i);
                     }
                 }
                 return 0;
             }
         }
-        for (size_t i = 0; i < n; i++)
-            x[i * stride] = Points::point<T>(*this, std::max(lowest_, std::min(highest_, k[i])));
+        for (size_t i = 0; i < n; i++) careful(i);
         return 0;
     });
 }
