@@ -40,7 +40,7 @@ class Decoder {
 
     std::vector<int32_t> run() {
         Walker walker(order_);
-        walker.walk([&](uint32_t g, size_t p, size_t step, size_t count, const ptrdiff_t* at) {
+        walker.walk_coded([&](uint32_t g, size_t p, size_t step, size_t count, const ptrdiff_t* at) {
             if (params_.closed) row<true>(g, p, step, count, at);
             else row<false>(g, p, step, count, at);
         });
@@ -57,17 +57,18 @@ class Decoder {
         for (size_t i = 0; i < count; i++, p += step) {
             int32_t* u = cells_.u.data() + p;
             uint16_t* r = cells_.r.data() + p;
+            const int32_t before = p ? u[-1] : 0;
             if (of_ && of_[p]) {
-                *u = rules.fill(u, at, last_);
+                *u = rules.fill(u, at, before);
                 *r = rules.fill_record(r, at);
                 continue;
             }
             int64_t f[kScaleTerms];
             int32_t* s = cells_.s.empty() ? nullptr : cells_.s.data() + p;
-            const int64_t first = at ? rules.predict(u, at) : rules.alone(last_);
+            const int64_t first = at ? rules.predict(u, at) : rules.alone(before);
             const int64_t P = at ? rules.corrected(first, s, at) : first;
             if (at) rules.features(u, r, at, P, f);
-            else rules.features_alone(last_, P, f);
+            else rules.features_alone(before, P, f);
             const int64_t expected = rules.expected(f);
             const auto [Q, context] = net_ ? net_->guess(p, P, expected) : Guess{P, context_of(expected)};
             const ScaleIndex index(rules.map->J[context]);
@@ -84,7 +85,7 @@ class Decoder {
             if (closed) v = rounded + static_cast<int64_t>(static_cast<uint64_t>(n) << rules.fine);
             else v = n + (fine ? rounded : Q >> 8);
             if (v < low_ || v > high_) damaged("a value is out of range");
-            *u = last_ = static_cast<int32_t>(v);
+            *u = static_cast<int32_t>(v);
             if (s) *s = Rules::miss(v, first);
             *r = closed ? rules.closed_record(v - rounded) : rules.open_record(*u, P);
         }
@@ -112,7 +113,6 @@ class Decoder {
     std::vector<Rules> rules_;
     std::vector<std::vector<const SymbolTable*>> tables_;  // by map, by context
     int lane_ = 0;
-    int32_t last_ = 0;
 };
 
 void put_item(void* out, size_t i, uint64_t bits, uint32_t itemsize) {

@@ -63,11 +63,9 @@ bool Encoder::sampled(uint32_t group, size_t position, double wanted) const {
 void Encoder::fill() {
     if (!of_) return;
     const std::vector<Rules> rule = rules();
-    last_ = 0;
     walker_.walk([&](uint32_t g, size_t p, size_t step, size_t count, const ptrdiff_t* at) {
         for (size_t i = 0; i < count; i++, p += step) {
-            if (of_[p]) cells_.u[p] = rule[g].fill(cells_.u.data() + p, at, last_);
-            else last_ = cells_.u[p];
+            if (of_[p]) cells_.u[p] = rule[g].fill(cells_.u.data() + p, at, before(p));
         }
     });
 }
@@ -127,19 +125,18 @@ void Encoder::spare() {
 // Predictions, what they miss by, and in a closed loop what the decoder will see.
 void Encoder::run() {
     const std::vector<Rules> rule = rules();
-    last_ = 0;
     walker_.walk([&](uint32_t g, size_t p, size_t step, size_t count, const ptrdiff_t* at) {
         const Rules& rules = rule[g];
         for (size_t i = 0; i < count; i++, p += step) {
             int32_t* u = cells_.u.data() + p;
             uint16_t* r = cells_.r.data() + p;
             if (of_ && of_[p]) {
-                *u = rules.fill(u, at, last_);
+                *u = rules.fill(u, at, before(p));
                 *r = rules.fill_record(r, at);
                 continue;
             }
             int32_t* s = cells_.s.empty() ? nullptr : cells_.s.data() + p;
-            const int64_t first = at ? rules.predict(u, at) : rules.alone(last_);
+            const int64_t first = at ? rules.predict(u, at) : rules.alone(before(p));
             const int64_t P = at ? rules.corrected(first, s, at) : first;
             if (params_.closed) {
                 const int64_t rounded = (P + 128) >> 8;
@@ -150,13 +147,12 @@ void Encoder::run() {
                 *r = rules.open_record(*u, P);
             }
             if (s) *s = Rules::miss(*u, first);
-            last_ = *u;
         }
     });
 }
 
 template <class Put>
-void Encoder::emit(Put&& put) {
+void Encoder::emit(bool in_order, Put&& put) {
     const std::vector<Rules> rule = rules();
     std::vector<std::vector<const SymbolTable*>> tables;
     for (const ScaleMap& map : params_.maps) {
@@ -164,7 +160,7 @@ void Encoder::emit(Put&& put) {
         for (int c = 0; c < kContexts; c++)
             tables.back().push_back(symbol_tables(map.shape[c], ScaleIndex(map.J[c]).scale));
     }
-    each([&](uint32_t g, size_t p, const ptrdiff_t* at) {
+    const auto cell = [&](uint32_t g, size_t p, const ptrdiff_t* at) {
         const Rules& rules = rule[g];
         const int32_t* u = cells_.u.data() + p;
         const auto [P, context] = guess(rules, p, at);
@@ -180,6 +176,11 @@ void Encoder::emit(Put&& put) {
         }
         const int phase = fine ? kCentred : static_cast<int>((P >> 5) & 7);
         put(tables[params_.map_of[g]][static_cast<size_t>(context)][phase], n, index.shift, part);
+    };
+    if (!in_order) return each(cell);
+    walker_.walk_coded([&](uint32_t g, size_t p, size_t step, size_t count, const ptrdiff_t* at) {
+        for (size_t i = 0; i < count; i++, p += step)
+            if (!of_ || !of_[p]) cell(g, p, at);
     });
 }
 
@@ -199,7 +200,7 @@ std::vector<uint8_t> Encoder::code(BitWriter& bits, int& lane_bits) {
     while (lane_bits < kMostLaneBits && (8 << lane_bits) * 100 < bytes) lane_bits++;
     RansEncoder coder(1 << lane_bits);
     coder.begin_run();
-    emit([&](const SymbolTable& table, int64_t n, int shift, uint64_t part) {
+    emit(true, [&](const SymbolTable& table, int64_t n, int shift, uint64_t part) {
         const int64_t symbol = n + table.reach;
         if (symbol >= 0 && symbol < table.escape()) {
             const uint32_t s = table.packed(static_cast<uint32_t>(symbol));
@@ -221,7 +222,7 @@ std::vector<uint8_t> Encoder::code(BitWriter& bits, int& lane_bits) {
 Cost Encoder::estimate() {
     const float* price = bits_of_frequency();
     Cost cost;
-    emit([&](const SymbolTable& table, int64_t n, int shift, uint64_t) {
+    emit(false, [&](const SymbolTable& table, int64_t n, int shift, uint64_t) {
         const int64_t symbol = n + table.reach;
         if (symbol >= 0 && symbol < table.escape()) cost.symbols += price[table.freq(static_cast<uint32_t>(symbol))];
         else cost.symbols += price[table.freq(table.escape())] + 7.f + static_cast<float>(length(zigzag(n)));

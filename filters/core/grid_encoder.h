@@ -55,10 +55,12 @@ class Encoder {
     void fit_maps();
     void spare();
     template <class Put>
-    void emit(Put&& put);
+    void emit(bool in_order, Put&& put);
+    // u of the cell before in memory, for cells without neighbours
+    int32_t before(size_t p) const { return p ? cells_.u[p - 1] : 0; }
     // P of a coded cell
     int64_t prediction(const Rules& rules, size_t p, const ptrdiff_t* at) const {
-        if (!at) return rules.alone(last_);
+        if (!at) return rules.alone(before(p));
         const int64_t first = rules.predict(cells_.u.data() + p, at);
         return rules.corrected(first, cells_.s.empty() ? nullptr : cells_.s.data() + p, at);
     }
@@ -66,7 +68,7 @@ class Encoder {
         int64_t f[kScaleTerms];
         const int64_t P = prediction(rules, p, at);
         if (at) rules.features(cells_.u.data() + p, cells_.r.data() + p, at, P, f);
-        else rules.features_alone(last_, P, f);
+        else rules.features_alone(before(p), P, f);
         const int64_t e = rules.expected(f);
         return net_ ? net_->guess(p, P, e) : Guess{P, context_of(e)};
     }
@@ -82,7 +84,6 @@ class Encoder {
     Params params_;
     std::vector<int32_t> truth_;  // closed: what the cells should be; open: empty, the cells themselves
     Cells cells_;
-    int32_t last_ = 0;
     uint64_t sketch_below_ = uint64_t(1) << 32;
     Walker walker_;
     std::unique_ptr<GridNet> net_;
@@ -90,12 +91,10 @@ class Encoder {
 
 template <class Cell>
 void Encoder::each(Cell&& cell) {
-    last_ = 0;
     walker_.walk([&](uint32_t g, size_t p, size_t step, size_t count, const ptrdiff_t* at) {
         for (size_t i = 0; i < count; i++, p += step) {
             if (of_ && of_[p]) continue;
             if (looked_at(p)) cell(g, p, at);
-            last_ = cells_.u[p];
         }
     });
 }

@@ -38,13 +38,18 @@ struct Order {
 
     Order(Scan scan, const Extents& extents);
     static bool possible(Scan scan, const Extents& extents);
+    // A raster's symbols come in two strands, so that a decoder has two cells at a time that do not wait for each other:
+    // even rows and, so many cells behind, odd rows.
+    static constexpr size_t kBehind = 16, kLeastStrand = 32;
+    bool stranded() const { return scan == Scan::raster && extents.n[3] >= kLeastStrand && rows() > 1; }
+    size_t rows() const { return extents.n[0] * extents.n[1] * extents.n[2]; }
     static uint32_t raster_group(size_t v, size_t t) {
         return static_cast<uint32_t>(3 * (v < 1 ? v : 1) + (t < 2 ? t : 2));
     }
 };
 
 // Calls row(group, first cell, step, count, offsets) for every run of cells along axis 3 whose taps lie at the same
-// distances, in coding order; cells are positions in the block of `block` cells at `origin`. offsets: one per tap, in
+// distances, neighbours first; cells are positions in the block of `block` cells at `origin`. offsets: one per tap, in
 // cells; null when no tap of the group is inside.
 class Walker {
   public:
@@ -62,6 +67,28 @@ class Walker {
                         for (size_t y = pass.start[2]; y < n[2]; y += pass.stride[2])
                             line(g, pass, origin, {v, t, y, 0}, row);
                     }
+        }
+    }
+
+    // The same in the order in which cells are coded. Neighbours do not depend on it.
+    template <class Row>
+    void walk_coded(Row&& row) {
+        if (!order_.stranded()) return walk(row);
+        const auto& n = order_.extents.n;
+        const size_t rows = order_.rows(), even = (rows + 1) / 2 * n[3], odd = rows / 2 * n[3];
+        for (size_t block = 0; block < order_.extents.blocks; block++) {
+            const size_t origin = block * order_.extents.block();
+            const auto cell = [&](size_t y, size_t x) {
+                const size_t t = y / n[2], v = t / n[1];
+                const uint32_t g = Order::raster_group(v, t % n[1]);
+                row(g, origin + y * n[3] + x, size_t(1), size_t(1), resolve(g, {v, t % n[1], y % n[2], x}));
+            };
+            for (size_t j = 0; j < even || j < odd + Order::kBehind; j++) {
+                if (j < even) cell(2 * (j / n[3]), j % n[3]);
+                if (j < Order::kBehind) continue;
+                const size_t i = j - Order::kBehind;
+                if (i < odd) cell(2 * (i / n[3]) + 1, i % n[3]);
+            }
         }
     }
 

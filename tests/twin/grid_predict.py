@@ -120,7 +120,6 @@ class Loop:
         n = grid.n
         self.strides = (n[1] * n[2] * n[3], n[2] * n[3], n[3], 1)
         self.cells = [Cell() for _ in range(grid.cells)]
-        self.before = 0  # u of the cell coded before
 
     def run(self) -> list[int]:
         for block in range(self.grid.blocks):
@@ -128,6 +127,7 @@ class Loop:
                 parameters = self.parameters[number]
                 assert parameters is not None
                 at = block * self.grid.block + self._flat(place)
+                self.before = self.cells[at - 1].u if at else 0  # of cells without neighbours
                 taps = self._taps(self.scan.groups[number], block * self.grid.block, place)
                 if self.coded[at]:
                     self._code(at, taps, parameters, block * self.grid.block, place)
@@ -200,7 +200,7 @@ class Loop:
         if j >= 36:
             k, j, phase, anchor = ((j - 36) >> 2) + 1, 32 + ((j - 36) & 3), CENTRED, middle
         u = anchor + (self.number(at, table(shape, j, phase), k, anchor, step) << step)
-        self.before = check(limits.low - limits.slack, u, limits.high + limits.slack)
+        u = check(limits.low - limits.slack, u, limits.high + limits.slack)
         off = (abs(u - middle) << 4) >> fineness if closed else abs((u << 8) - base) >> 4
         self.cells[at] = Cell(u, min(off, 65535), min(max((u << 8) - first, -MISS), MISS))
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import combinations, product
+from itertools import chain, combinations, product, zip_longest
 
 import numpy as np
 
@@ -83,8 +83,7 @@ class Scan:
 def scan(kind: int, n: tuple[int, ...]) -> Scan:
     result = Scan()
     if kind == RASTER:
-        for place in product(*map(range, n)):
-            result.cells.append((3 * min(place[0], 1) + min(place[1], 2), place))
+        result.cells = [(3 * min(place[0], 1) + min(place[1], 2), place) for place in _strands(n)]
         result.groups = [_group(n, _raster_taps(n, v, t)) for v in (0, 1) for t in (0, 1, 2)]
     else:
         passes = {PARITY: _parity, SLICES: _slices, AXES: _axes}[kind](n)
@@ -98,6 +97,17 @@ def scan(kind: int, n: tuple[int, ...]) -> Scan:
     for group, _ in result.cells:
         result.groups[group].cells += 1
     return result
+
+
+def _strands(n: tuple[int, ...]) -> list[Offset]:
+    """A raster's cells in coding order: odd rows are coded 16 cells behind even ones."""
+    places = list(product(*map(range, n)))
+    rows = [places[i : i + n[3]] for i in range(0, len(places), n[3])]
+    if n[3] < 32 or len(rows) == 1:
+        return places
+    even, odd = (list(chain.from_iterable(rows[i::2])) for i in (0, 1))
+    steps = zip_longest(even, [None] * 16 + odd)
+    return [place for step in steps for place in step if place is not None]
 
 
 def _group(n: tuple[int, ...], taps: list[Tap]) -> Group:
