@@ -10,9 +10,10 @@ import operator
 import os
 import threading
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +44,9 @@ _ERRORS: dict[int, type[Exception]] = {
     7: ShapeError,
     8: BoundError,
 }
+
+
+Words: TypeAlias = "ctypes.Array[ctypes.c_uint]"
 
 
 class _Array(ctypes.Structure):
@@ -332,6 +336,28 @@ def decode(frame: npt.NDArray[np.uint8], out: npt.NDArray[Any], *, model: Native
     _check(lib, lib.baler_decode(_address(frame), frame.size, handle, _address(out), out.nbytes))
 
 
+def encode_chunk(words: Words, chunk: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Encode an HDF5 chunk (contiguous, C order) under a dataset's cd_values, as the filter would."""
+    lib = library()
+    capacity = lib.baler_chunk_bound(words, len(words), chunk.nbytes)
+    out = np.empty(capacity, np.uint8)
+    written = ctypes.c_size_t()
+    arguments = (words, len(words), _address(chunk), chunk.nbytes, _address(out), capacity)
+    _check(lib, lib.baler_chunk_encode(*arguments, ctypes.byref(written)))
+    return out[: written.value]
+
+
+def decode_chunk(words: Words, frame: bytes, out: npt.NDArray[Any]) -> None:
+    """Decode a chunk of an HDF5 dataset with these cd_values into a contiguous array of exactly its size."""
+    lib = library()
+    _check(lib, lib.baler_chunk_decode(words, len(words), frame, len(frame), _address(out), out.nbytes))
+
+
+def as_words(values: Sequence[int]) -> Words:
+    """Make the array that the library takes as cd_values."""
+    return (ctypes.c_uint * len(values))(*(value & 0xFFFFFFFF for value in values))
+
+
 def cache_add(model: bytes) -> None:
     """Put a model into the library's cache, where the HDF5 filter looks first."""
     lib = library()
@@ -371,6 +397,7 @@ def _load(path: Path) -> ctypes.CDLL:
         raise LibraryNotFoundError(f"cannot load the native library {path} ({error}): {cure}") from None
     pointer, size, text = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p
     array, frame = ctypes.POINTER(_Array), ctypes.POINTER(_Frame)
+    words = ctypes.POINTER(ctypes.c_uint)
     settings, number = ctypes.POINTER(_Settings), ctypes.POINTER(ctypes.c_uint32)
     signatures: dict[str, tuple[Any, list[Any]]] = {
         "baler_version": (text, []),
@@ -389,6 +416,9 @@ def _load(path: Path) -> ctypes.CDLL:
         "baler_encode": (ctypes.c_int, [array, pointer, settings, pointer, size, ctypes.POINTER(size)]),
         "baler_frame_fields": (ctypes.c_int, [pointer, size, ctypes.POINTER(_Field), size, ctypes.POINTER(size)]),
         "baler_frame_info": (ctypes.c_int, [pointer, size, ctypes.c_int, frame]),
+        "baler_chunk_bound": (size, [words, size, size]),
+        "baler_chunk_encode": (ctypes.c_int, [words, size, pointer, size, pointer, size, ctypes.POINTER(size)]),
+        "baler_chunk_decode": (ctypes.c_int, [words, size, text, size, pointer, size]),
         "baler_decode": (ctypes.c_int, [pointer, size, pointer, pointer, size]),
     }
     for name, (result, arguments) in signatures.items():

@@ -14,9 +14,10 @@ from ..native import last_error
 from . import _hook
 from ._embedding import embed, read_model
 from ._filter import FILTER_ID, Baler
+from ._parallel import read, write
 from ._registration import register
 
-__all__ = ["FILTER_ID", "PLUGIN_PATH", "Baler", "embed", "last_error", "read_model", "register"]
+__all__ = ["FILTER_ID", "PLUGIN_PATH", "Baler", "embed", "last_error", "read", "read_model", "register", "write"]
 
 register()
 _hook.install()

@@ -1,8 +1,7 @@
 // The HDF5 filter: three callbacks and two exported functions. Nothing that is thrown leaves them.
-#include <algorithm>
 #include <exception>
-#include <string>
 
+#include "chunk.h"
 #include "failure.h"
 #include "local.h"
 #include "lookup.h"
@@ -52,86 +51,20 @@ class Buffer {
     void* data_;
 };
 
-// A model that only this call knows.
-struct OwnModel {
-    OwnModel() = default;
-    ~OwnModel() { baler_model_release(model); }
-    OwnModel(const OwnModel&) = delete;
-    OwnModel& operator=(const OwnModel&) = delete;
-    baler_model* model = nullptr;
-};
-
-[[noreturn]] void fail_as_core(int code) { fail(code, "%s", std::string(baler_last_error()).c_str()); }
-
 size_t decode(const Host& host, const Params& p, size_t nbytes, size_t* buf_size, void** buf) {
-    baler_frame frame;
-    if (int code = baler_frame_info(*buf, nbytes, 0, &frame)) fail_as_core(code);
-    uint64_t expected = p.chunk_bytes();
-    const baler_array& a = frame.array;
-    if (expected) {
-        baler_array wanted = p.array(expected);
-        bool same = a.kind == wanted.kind && a.itemsize == wanted.itemsize && a.big_endian == wanted.big_endian &&
-                    a.ndim == wanted.ndim && (!a.fortran || a.ndim < 2);
-        for (int i = 0; same && i < a.ndim; i++) same = a.shape[i] == wanted.shape[i];
-        // Plain bytes of the right number are always the chunk's memory.
-        if (frame.nbytes != expected || (a.kind != 'V' && !same)) {
-            fail(BALER_ERR_CORRUPT,
-                 "the chunk's frame (%llu bytes, type %c%u, %u axes) is not for this dataset, whose chunks have %llu "
-                 "bytes, type %c%u, %u axes: wrong shape, type, byte order or memory order",
-                 static_cast<unsigned long long>(frame.nbytes), a.kind, a.itemsize, a.ndim,
-                 static_cast<unsigned long long>(expected), wanted.kind, wanted.itemsize, wanted.ndim);
-        }
-    } else if (frame.nbytes > 0xffffffffu) {
-        fail(BALER_ERR_CORRUPT,
-             "the chunk's frame claims %llu bytes, more than an HDF5 chunk of unknown shape can have",
-             static_cast<unsigned long long>(frame.nbytes));
-    }
-    const baler_model* model = nullptr;
-    if (frame.has_model) {
-        ModelId id;
-        std::copy(frame.model_id, frame.model_id + id.size(), id.begin());
-        std::string why;
-        bool here = p.has_model && p.model == id;
-        model = find_model(host, id, here ? p.model_address : 0, here ? p.model_length : 0, false, why);
-        if (!model) throw missing(id, why);
-    }
+    const baler_frame frame = frame_of_chunk(p, *buf, nbytes);
     size_t size = static_cast<size_t>(frame.nbytes);
     Buffer out(host, size);
-    if (int code = baler_decode(*buf, nbytes, model, out.data(), size)) fail_as_core(code);
+    decode_chunk(host, p, frame, *buf, out.data());
     out.replace(buf);
     *buf_size = size;
     return size;
 }
 
 size_t encode(const Host& host, const Params& p, size_t nbytes, size_t* buf_size, void** buf) {
-    baler_array array = p.array(nbytes);
-    baler_settings settings{};
-    settings.stable = p.stable;
-    OwnModel record;
-    if (array.kind != 'V') {
-        settings.bound_kind = p.bound_kind;
-        settings.bound = p.bound;
-    } else if (!p.fields.empty() && array.itemsize == p.itemsize) {
-        if (baler_model_of_fields(p.fields.data(), p.fields.size(), array.itemsize, &record.model) == BALER_OK)
-            settings.model = record.model;
-    }
-    if (p.has_model && p.kind != 0) {
-        std::string why;
-        settings.model = find_model(host, p.model, p.model_address, p.model_length, false, why);
-        // A failing filter would lose the data, or crash HDF5 when the file is closed.
-        if (!settings.model) report(host, "chunks are stored exactly: " + missing(p.model, why).text);
-    }
-    baler_array bytes = Params{}.array(nbytes);
-    size_t capacity = std::max(baler_encode_bound(&array), baler_encode_bound(&bytes));
+    size_t capacity = encoded_capacity(p, nbytes);
     Buffer out(host, capacity);
-    size_t written = 0;
-    if (baler_encode(&array, *buf, &settings, out.data(), capacity, &written) != BALER_OK) {
-        report(host, std::string("a chunk is stored exactly: ") + baler_last_error());
-        baler_settings exact{};
-        exact.stable = 1;
-        int code = baler_encode(&bytes, *buf, &exact, out.data(), capacity, &written);
-        if (code) fail_as_core(code);
-    }
+    size_t written = encode_chunk(host, p, *buf, nbytes, out.data(), capacity);
     out.replace(buf);
     *buf_size = capacity;
     return written;

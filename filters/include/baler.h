@@ -137,6 +137,15 @@ BALER_API int baler_model_fields(const baler_model* model, baler_field* fields, 
 /* Decode into exactly out_size bytes; model may be NULL when the frame needs none. */
 BALER_API int baler_decode(const void* frame, size_t size, const baler_model* model, void* out, size_t out_size);
 
+/* One chunk of an HDF5 dataset as the filter would code it, for those who read and write chunks beside HDF5
+ * (H5Dread_chunk, H5Dwrite_chunk): the same bytes. `words` are the dataset's cd_values. Models are looked for in the
+ * process's cache and in folders, but not through HDF5. */
+BALER_API size_t baler_chunk_bound(const unsigned* words, size_t n_words, size_t nbytes); /* 0: see baler_last_error */
+BALER_API int baler_chunk_encode(const unsigned* words, size_t n_words, const void* chunk, size_t nbytes, void* out,
+                                 size_t capacity, size_t* written);
+BALER_API int baler_chunk_decode(const unsigned* words, size_t n_words, const void* frame, size_t size, void* out,
+                                 size_t out_size);
+
 BALER_API void baler_sha256(const void* bytes, size_t size, uint8_t digest[32]);
 
 #ifdef __cplusplus

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from abi import ABS, PW_REL, Bound, NativeError, decode_like, describe, encode, library
+from abi import ABS, PW_REL, Bound, NativeError, check, decode_like, describe, encode, library
 
 
 def test_digests_are_sha256() -> None:
@@ -46,6 +46,38 @@ def test_threads_get_their_own_frames_and_errors() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(work, range(96)))
+
+
+def test_chunks_are_coded_under_a_filters_words_or_refused_by_name() -> None:
+    lib = library()
+    lib.baler_chunk_bound.restype = ctypes.c_size_t
+    x = np.arange(60, dtype="<f4").reshape(12, 5)
+    size = ctypes.c_size_t
+    dims = [0, 2, 0, 0, 0, *[0] * 8, ord("f"), 4, 0, 2, 12, 5]
+    words = (ctypes.c_uint * len(dims))(*dims)
+    given = (words, size(len(dims)), x.ctypes.data_as(ctypes.c_void_p), size(x.nbytes))
+    room = lib.baler_chunk_bound(words, size(len(dims)), size(x.nbytes))
+    out, written = ctypes.create_string_buffer(room), size()
+    check(lib.baler_chunk_encode(*given, out, size(room), ctypes.byref(written)))
+    frame = out.raw[: written.value]
+    assert frame == encode(x)
+    back = np.empty_like(x)
+    check(lib.baler_chunk_decode(words, size(len(dims)), frame, size(len(frame)), given[2], given[3]))
+    target = back.ctypes.data_as(ctypes.c_void_p)
+    for expected, arguments in (
+        ("has 236", (words, size(len(dims)), frame, size(len(frame)), target, size(236))),
+        ("wrong shape", ((ctypes.c_uint * 19)(*dims[:17], 5, 12), size(19), frame, size(len(frame)), target, given[3])),
+        ("layout version 7", ((ctypes.c_uint * 1)(7), size(1), frame, size(len(frame)), target, given[3])),
+        ("words must not be NULL", (None, size(3), frame, size(len(frame)), target, given[3])),
+    ):
+        with pytest.raises(NativeError, match=expected):
+            check(lib.baler_chunk_decode(*arguments))
+    with pytest.raises(NativeError, match="takes"):
+        check(lib.baler_chunk_encode(*given, out, size(40), ctypes.byref(written)))
+    with pytest.raises(NativeError, match="240 bytes"):
+        check(
+            lib.baler_chunk_encode(words, size(len(dims)), given[2], size(239), out, size(room), ctypes.byref(written))
+        )
 
 
 def test_a_host_that_flushes_subnormals_changes_nothing() -> None:
