@@ -151,8 +151,15 @@ void bytes_encode(const uint8_t* data, size_t size, uint32_t itemsize, ByteWrite
         width = 1;
         if (itemsize > 1 && length > 0) {
             encode_planes(middle, length, itemsize, other);
-            if (other.size() < least) width = itemsize;
-            least = std::min(least, other.size());
+            if (other.size() < least) {
+                width = itemsize;
+                coded.swap(other);
+            }
+            least = coded.size();
+        }
+        if (length == size) {
+            if (least >= size + 1) return keep_plain();
+            return out.raw(coded.data(), coded.size());
         }
         if (length > 65536 && least > length - length / 256) return keep_plain();
     }

@@ -174,7 +174,7 @@ void encode_numbers(const baler_array& array, const Layout& layout, const void* 
         }
     }
     const Lattice lattice = table.columns[0].lattice;
-    const Prospects could = has_one_lattice(model, layout) ? prospects(array, native, lattice) : Prospects{true, false};
+    const Prospects could = has_one_lattice(model, layout) ? prospects(array, native, lattice, table) : Prospects{true, false};
     if (could.table && (coded.mode != BALER_MODE_MODEL || builtin_could_win(*model, table, trained))) {
         ByteWriter out = section;
         builtin_encode(table, out);

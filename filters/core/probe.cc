@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "bytes.h"
 #include "coders.h"
@@ -153,6 +154,44 @@ bool piece_could_win(const uint8_t* piece, size_t length, size_t size, uint32_t 
     return whole < most;
 }
 
+// Bits of a number, about.
+double size_of(double x) {
+    x = 1 + std::fabs(x);
+    uint64_t u;
+    std::memcpy(&u, &x, 8);
+    return static_cast<double>(u >> 52) - 1023 + static_cast<double>(u << 12 >> 12) * 0x1p-52;
+}
+
+// Do neighbours in a table tell more about a value than its column does? If they do not, it is no grid.
+bool could_be_grid(const Table& table) {
+    constexpr size_t run = 32, cells = 8192;
+    const size_t C = table.columns.size(), n = table.rows;
+    if (n < 2 * run) return true;
+    const size_t places = std::max<size_t>(2, std::min({cells / (run * C), n / run, run}));
+    std::vector<size_t> begin;
+    for (size_t i = 0; i < places; i++) begin.push_back((n - run) / (places - 1) * i);
+    double alone = 0, along = 0, across = 0, plane = 0;
+    std::vector<int64_t> seen;
+    for (size_t c = 0; c < C; c++) {
+        const int64_t* k = table.columns[c].k.data();
+        const int64_t *left = c ? table.columns[c - 1].k.data() : k, *right = table.columns[std::min(c + 1, C - 1)].k.data();
+        seen.clear();
+        for (size_t b : begin) seen.insert(seen.end(), k + b, k + b + run);
+        std::nth_element(seen.begin(), seen.begin() + static_cast<std::ptrdiff_t>(seen.size() / 2), seen.end());
+        const auto middle = static_cast<double>(seen[seen.size() / 2]);
+        for (size_t b : begin)
+            for (size_t i = b + 1; i + 1 < b + run; i++) {
+                const auto x = static_cast<double>(k[i]), before = static_cast<double>(k[i - 1]);
+                alone += size_of(x - middle);
+                along += size_of(x - (before + static_cast<double>(k[i + 1])) / 2);
+                const auto beside = static_cast<double>(left[i]);
+                across += size_of(x - (C > 2 ? (beside + static_cast<double>(right[i])) / 2 : beside));
+                plane += size_of(x - before - beside + static_cast<double>(left[i - 1]));
+            }
+    }
+    return std::min({along, across, plane}) < alone + 0.1 * static_cast<double>(C * places * (run - 2));
+}
+
 }  // namespace
 
 bool builtin_could_win(const Model& model, const Table& table, size_t size) {
@@ -168,8 +207,10 @@ bool builtin_could_win(const Model& model, const Table& table, size_t size) {
     return static_cast<double>(builtin.bytes.size()) * kTablesInPiece < static_cast<double>(trained.bytes.size());
 }
 
-Prospects prospects(const baler_array& array, const void* native, const Lattice& lattice) {
-    if (array.ndim == 0 || value_count(array) < 4 * kSlab) return {};
+Prospects prospects(const baler_array& array, const void* native, const Lattice& lattice, const Table& whole) {
+    if (array.ndim == 0) return {};
+    if (whole.columns.size() > 1 && !could_be_grid(whole)) return {true, false};
+    if (value_count(array) < 4 * kSlab) return {};
     const auto* data = static_cast<const uint8_t*>(native);
     const baler_array slab = middle_slab(array, data);
     const Layout layout(slab), flat = Layout::flat(slab);
