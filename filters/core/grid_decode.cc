@@ -1,8 +1,8 @@
 #include <algorithm>
 
+#include "grid_cell_decoder.h"
 #include "grid_coder.h"
 #include "grid_turn.h"
-#include "grid_net.h"
 #include "scalar.h"
 
 namespace baler {
@@ -11,109 +11,6 @@ namespace {
 using namespace grid;
 
 [[noreturn]] void damaged(const char* why) { fail(BALER_ERR_CORRUPT, "grid payload is damaged: %s", why); }
-
-// Small numbers are coded by table, what does not fit as an escape.
-class Decoder {
-  public:
-    Decoder(const Order& order, const Params& params, const Classes& classes, const GridModel* net, RansDecoder coder,
-            BitReader bits)
-        : order_(order), params_(params), of_(classes.of.empty() ? nullptr : classes.of.data()), coder_(coder),
-          bits_(bits) {
-        cells_.u.resize(order.extents.cells());
-        cells_.r.resize(cells_.u.size());
-        if (any_fed_back(params) || params.net) cells_.s.resize(cells_.u.size());
-        if (params.net)
-            net_ = std::make_unique<GridNet>(*net, order.extents, cells_.u.data(), cells_.s.data(), params.low, params.high);
-        const int32_t margin = params.closed ? 1 << params.fineness : 0;
-        low_ = params.low - margin;
-        high_ = params.high + margin;
-        for (size_t g = 0; g < order.groups.size(); g++) {
-            if (order.groups[g].cells) rules_.emplace_back(order, params, g);
-            else rules_.push_back(rules_.empty() ? Rules(order, params, 0) : rules_.back());  // never used
-        }
-        for (const ScaleMap& map : params.maps) {
-            tables_.emplace_back();
-            for (int c = 0; c < kContexts; c++)
-                tables_.back().push_back(symbol_tables(map.shape[c], ScaleIndex(map.J[c]).scale));
-        }
-    }
-
-    std::vector<int32_t> run() {
-        Walker walker(order_);
-        walker.walk_coded([&](uint32_t g, size_t p, size_t step, size_t count, const ptrdiff_t* at) {
-            if (params_.closed) row<true>(g, p, step, count, at);
-            else row<false>(g, p, step, count, at);
-        });
-        coder_.finish();
-        bits_.finish();
-        return std::move(cells_.u);
-    }
-
-  private:
-    template <bool closed>
-    void row(uint32_t g, size_t p, size_t step, size_t count, const ptrdiff_t* at) {
-        const Rules& rules = rules_[g];
-        const uint32_t map = params_.map_of[g];
-        for (size_t i = 0; i < count; i++, p += step) {
-            int32_t* u = cells_.u.data() + p;
-            uint16_t* r = cells_.r.data() + p;
-            const int32_t before = p ? u[-1] : 0;
-            if (of_ && of_[p]) {
-                *u = rules.fill(u, at, before);
-                *r = rules.fill_record(r, at);
-                continue;
-            }
-            int64_t f[kScaleTerms];
-            int32_t* s = cells_.s.empty() ? nullptr : cells_.s.data() + p;
-            const int64_t first = at ? rules.predict(u, at) : rules.alone(before);
-            const int64_t P = at ? rules.corrected(first, s, at) : first;
-            if (at) rules.features(u, r, at, P, f);
-            else rules.features_alone(before, P, f);
-            const int64_t expected = rules.expected(f);
-            const auto [Q, context] = net_ ? net_->guess(p, P, expected) : Guess{P, context_of(expected)};
-            const ScaleIndex index(rules.map->J[context]);
-            const int64_t rounded = (Q + 128) >> 8;
-            const bool fine = closed || index.shift;
-            const int phase = fine ? kCentred : static_cast<int>((Q >> 5) & 7);
-            int64_t n = symbol(tables_[map][static_cast<size_t>(context)][phase]);
-            if (index.shift) {
-                const uint64_t part = bits_.get(index.shift);
-                n = static_cast<int64_t>(static_cast<uint64_t>(n) << index.shift | part) - (int64_t(1) << (index.shift - 1));
-            }
-            if (magnitude(n) > int64_t(1) << 32) damaged("a number is too large");
-            int64_t v;
-            if (closed) v = rounded + static_cast<int64_t>(static_cast<uint64_t>(n) << rules.fine);
-            else v = n + (fine ? rounded : Q >> 8);
-            if (v < low_ || v > high_) damaged("a value is out of range");
-            *u = static_cast<int32_t>(v);
-            if (s) *s = Rules::miss(v, first);
-            *r = closed ? rules.closed_record(v - rounded) : rules.open_record(*u, P);
-        }
-    }
-
-    int64_t symbol(const SymbolTable& table) {
-        const uint32_t s = table.find(coder_.slot(lane_));
-        coder_.advance(lane_, table.start[s], table.freq(s));
-        if (++lane_ == coder_.lanes()) lane_ = 0;
-        if (s != table.escape()) return static_cast<int64_t>(s) - table.reach;
-        const int n = static_cast<int>(bits_.get(7));
-        if (n > 33) damaged("an escape is too long");
-        const uint64_t z = n ? bits_.get(n) : 0;
-        return static_cast<int64_t>(z >> 1) ^ -static_cast<int64_t>(z & 1);
-    }
-
-    const Order& order_;
-    const Params& params_;
-    const uint8_t* of_;
-    RansDecoder coder_;
-    BitReader bits_;
-    Cells cells_;
-    std::unique_ptr<GridNet> net_;
-    int64_t low_, high_;
-    std::vector<Rules> rules_;
-    std::vector<std::vector<const SymbolTable*>> tables_;  // by map, by context
-    int lane_ = 0;
-};
 
 void put_item(void* out, size_t i, uint64_t bits, uint32_t itemsize) {
     auto* p = static_cast<uint8_t*>(out) + i * itemsize;
@@ -202,7 +99,10 @@ void grid_decode(const GridChunk& chunk, bool stable, uint64_t n_exceptions, Byt
         }
         Classes in_order;
         if (by) in_order.of = turn(classes.of, extents, by);
-        u = Decoder(order, params, by ? in_order : classes, chunk.net, RansDecoder(stream, n_symbols, lanes), BitReader(bits.raw(n_bits), n_bits)).run();
+        const std::vector<uint8_t>& of = by ? in_order.of : classes.of;
+        CellDecoder decoder(order, params, of.empty() ? nullptr : of.data(), chunk.net, lanes, {stream, n_symbols},
+                            {bits.raw(n_bits), n_bits});
+        u = decoder.run();
         u = turn_back(std::move(u), extents, by);
     } else {
         side.finish();

@@ -92,6 +92,13 @@ class Walker {
         }
     }
 
+    // The distances of a group's taps at a cell of a block, for a while; null when none is inside.
+    const ptrdiff_t* resolve(uint32_t group, const std::array<size_t, 4>& at);
+    // How far a group's taps reach along axis 3: back and ahead.
+    std::pair<size_t, size_t> along(uint32_t group) const {
+        return {static_cast<size_t>(-reach_[group].low[3]), static_cast<size_t>(reach_[group].high[3])};
+    }
+
   private:
     struct Reach {
         std::array<ptrdiff_t, 4> low{}, high{};  // furthest parts of a group's taps
@@ -125,7 +132,6 @@ class Walker {
         for (size_t i = right; i < count; i++) edge(i);
     }
 
-    const ptrdiff_t* resolve(uint32_t group, const std::array<size_t, 4>& at);
 
     const Order& order_;
     std::array<size_t, 4> strides_{};

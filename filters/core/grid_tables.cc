@@ -70,7 +70,7 @@ void fill(SymbolTable& table, int shape, int scale, int phase) {
     const uint64_t whole = 8 * h.sum[shape][kSteps];
     mass[table.escape()] = std::max(whole >> 17, whole - all);
     all += mass[table.escape()];
-    uint32_t freq[kMostSymbols], used = 0;
+    uint32_t freq[kMostSymbols] = {}, used = 0;
     for (uint32_t i = 0; i < table.n; i++) {
         freq[i] = 1 + static_cast<uint32_t>(mass[i] * (kScale - table.n) / all);
         used += freq[i];
@@ -78,16 +78,15 @@ void fill(SymbolTable& table, int shape, int scale, int phase) {
     *std::max_element(freq, freq + table.n) += kScale - used;
     uint32_t at = 0;
     for (uint32_t i = 0; i < table.n; i++) {
-        table.start[i] = static_cast<uint16_t>(at);
+        table.start[i] = at;
         at += freq[i];
     }
-    table.start[table.n] = 65535;
+    table.start[table.n] = kScale;
     uint32_t s = 0;
     for (uint32_t i = 0; i < 256; i++) {
         while (s + 1 < table.n && table.start[s + 1] <= 256 * i) s++;
-        table.first[i] = static_cast<uint16_t>(s);
+        table.first[i] = static_cast<uint8_t>(std::min(s, 255u));
     }
-    table.first[256] = static_cast<uint16_t>(table.n - 1);
 }
 
 }  // namespace

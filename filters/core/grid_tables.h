@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "entropy.h"
+#include "grid_rows.h"
 
 namespace baler::grid {
 
@@ -16,23 +17,13 @@ constexpr int kContexts = 96;
 constexpr int kMostReach = 128;
 constexpr int kMostSymbols = 2 * kMostReach + 2;
 
-struct SymbolTable {
-    int32_t reach;    // symbols 0 ... 2 * reach are numbers from -reach on, the next is the escape
-    uint32_t n;       // 2 * reach + 2
-    uint16_t start[kMostSymbols + 1];  // of 65536; start[n] would be 65536 and is 65535 here, for the search alone
-    uint16_t first[257];               // the symbol that holds slot 256 * i
-
-    uint32_t freq(uint32_t symbol) const {
-        return (symbol + 1 < n ? static_cast<uint32_t>(start[symbol + 1]) : kScale) - start[symbol];
-    }
+// Symbols 0 ... 2 * reach are numbers from -reach on, the next is the escape: n = 2 * reach + 2.
+struct SymbolTable : GridSymbols {
+    uint32_t freq(uint32_t symbol) const { return start[symbol + 1] - start[symbol]; }
     uint32_t escape() const { return n - 1; }
     uint32_t packed(uint32_t symbol) const { return RansEncoder::pack(start[symbol], freq(symbol)); }
-    uint32_t find(uint32_t slot) const {
-        uint32_t s = first[slot >> 8];
-        while (s + 1 < n && start[s + 1] <= slot) s++;
-        return s;
-    }
 };
+static_assert(sizeof(SymbolTable) == sizeof(GridSymbols) && kMostSymbols < sizeof GridSymbols::start / sizeof *GridSymbols::start, "");
 
 // The tables of all phases for a shape and a scale index below kTableScales.
 const SymbolTable* symbol_tables(int shape, int scale);

@@ -22,10 +22,10 @@ const InstructionSet* choose() {
     // best first
     static const InstructionSet sets[] = {
 #if defined(__x86_64__)
-        {"avx512", layer_avx512, row_kernels_avx512(), column_kernels_avx512(), grid_net_avx512},
-        {"avx2", layer_avx2, row_kernels_avx2(), column_kernels_avx2(), grid_net_avx2},
+        {"avx512", layer_avx512, row_kernels_avx512(), column_kernels_avx512(), grid_net_avx512, grid_rows_avx512()},
+        {"avx2", layer_avx2, row_kernels_avx2(), column_kernels_avx2(), grid_net_avx2, grid_rows_avx2()},
 #endif
-        {"portable", layer_portable, row_kernels_portable(), column_kernels_portable(), grid_net_portable},
+        {"portable", layer_portable, row_kernels_portable(), column_kernels_portable(), grid_net_portable, grid_rows_portable()},
     };
     const char* wanted = std::getenv("BALER_ISA");
     for (const InstructionSet& set : sets)

@@ -4,6 +4,7 @@
 
 #include "column_kernels.h"
 #include "grid_net_kernels.h"
+#include "grid_rows.h"
 #include "network.h"
 #include "row_kernels.h"
 
@@ -15,6 +16,7 @@ struct InstructionSet {
     RowKernels rows;
     ColumnKernels columns;
     GridNetKernel grid_net;
+    GridRowKernels grid_rows;
 };
 
 const InstructionSet& instruction_set();
