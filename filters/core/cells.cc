@@ -81,8 +81,10 @@ class Buckets {
             cells_.by_z[i] = b;
         }
         cells_.most_bits = *std::max_element(cells_.bits.begin(), cells_.bits.end());
+        cells_.bits_wide.assign(cells_.bits.begin(), cells_.bits.end());
+        for (int64_t k : cells_.start) cells_.start_low.push_back(static_cast<uint32_t>(k));
         cells_.tables = {variable_.shape.data(), variable_.unshape.data(), cells_.bound.data(), cells_.edge.data(),
-                         cells_.by_z.data(),     cells_.edge.front(),     cells_.edge.back(),  cells_.z_shift,
+                         cells_.start_low.data(), cells_.bits_wide.data(), cells_.low, cells_.high, cells_.by_z.data(),     cells_.edge.front(),     cells_.edge.back(),  cells_.z_shift,
                          cells_.n,               cells_.spike_bucket};
     }
 

@@ -26,6 +26,8 @@ struct Cells {
     uint32_t spike_bucket = kNoBucket;
     std::vector<int64_t> start;        // first k of each bucket; one more: behind the last
     std::vector<uint8_t> bits;         // a bucket has 2^bits cells
+    std::vector<uint32_t> start_low;   // the lower half of start
+    std::vector<int32_t> bits_wide;    // bits again
     std::vector<int32_t> edge;         // Ze, n + 1
     std::vector<int32_t> bound;        // Zb, n + 1: open at both ends
     std::vector<uint16_t> by_cell;     // (k - low) >> cell_shift -> bucket of the first such k
@@ -78,7 +80,7 @@ struct Prepared {
     FeatureSlots slots;
     std::vector<uint8_t> value_needed;   // by variable: a hint or a relation reads value(k)
     std::vector<uint8_t> before_needed;  // ... or value(k) in the row before
-    size_t scratch = 0;                  // widest of the nets
+    size_t scratch = 0;                  // of the nets, the most
     struct Coder {
         NetPlan net;
         FeatureSlots slots;

@@ -67,9 +67,10 @@ void RansDecoder::finish() const {
 }
 
 void BitReader::finish() const {
-    if (overrun_) fail(BALER_ERR_CORRUPT, "bit stream ends early");
-    if (p_ != end_ || fill_ >= 8) fail(BALER_ERR_CORRUPT, "bit stream is longer than what is read from it");
-    if (acc_ != 0) fail(BALER_ERR_CORRUPT, "bit stream does not end in zero bits");
+    const auto bytes = static_cast<uint64_t>(size_);
+    if (at_ > 8 * bytes) fail(BALER_ERR_CORRUPT, "bit stream ends early");
+    if (8 * bytes - at_ >= 8) fail(BALER_ERR_CORRUPT, "bit stream is longer than what is read from it");
+    if (at_ & 7 && p_[size_ - 1] >> (at_ & 7)) fail(BALER_ERR_CORRUPT, "bit stream does not end in zero bits");
 }
 
 void normalise(const uint32_t* counts, size_t n, uint32_t total, uint32_t* freq) {

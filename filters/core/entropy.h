@@ -91,14 +91,16 @@ class BitWriter {
         }
         acc_ |= (v & ((uint64_t(1) << n) - 1)) << fill_;
         fill_ += n;
-        while (fill_ >= 8) {
-            bytes_.push_back(static_cast<uint8_t>(acc_));
-            acc_ >>= 8;
-            fill_ -= 8;
+        if (fill_ >= 32) {
+            const uint8_t four[4] = {static_cast<uint8_t>(acc_), static_cast<uint8_t>(acc_ >> 8),
+                                     static_cast<uint8_t>(acc_ >> 16), static_cast<uint8_t>(acc_ >> 24)};
+            bytes_.insert(bytes_.end(), four, four + 4);
+            acc_ >>= 32;
+            fill_ -= 32;
         }
     }
     std::vector<uint8_t> finish() {
-        if (fill_) bytes_.push_back(static_cast<uint8_t>(acc_));
+        for (; fill_ > 0; fill_ -= 8, acc_ >>= 8) bytes_.push_back(static_cast<uint8_t>(acc_));
         acc_ = 0;
         fill_ = 0;
         return std::move(bytes_);
@@ -113,29 +115,22 @@ class BitWriter {
 
 class BitReader {
   public:
-    BitReader(const uint8_t* p, size_t n) : p_(p), end_(p + n) {}
+    BitReader(const uint8_t* p, size_t n) : p_(p), size_(n) {}
     uint64_t get(int n) {
         if (n > 32) {
-            uint64_t low = get(32);
+            const uint64_t low = get(32);
             return low | get(n - 32) << 32;
         }
-        if (fill_ < n && end_ - p_ >= 8) {
-            uint64_t next = 0;
-            for (int i = 0; i < 8; i++) next |= static_cast<uint64_t>(p_[i]) << (8 * i);
-            acc_ |= next << fill_;
-            const int bytes = (63 - fill_) >> 3;
-            p_ += bytes;
-            fill_ += 8 * bytes;
-            acc_ &= ~uint64_t(0) >> (64 - fill_);  // what was not taken comes again
+        const auto byte = static_cast<size_t>(at_ >> 3);
+        uint64_t next = 0;
+        if (size_ >= 8 && byte <= size_ - 8) {
+            for (size_t i = 0; i < 8; i++) next |= static_cast<uint64_t>(p_[byte + i]) << (8 * i);
+        } else {
+            // past the end zeros are read; finish() then finds the stream damaged
+            for (size_t i = 0; i < 8 && byte < size_ && i < size_ - byte; i++) next |= static_cast<uint64_t>(p_[byte + i]) << (8 * i);
         }
-        while (fill_ < n) {
-            if (p_ < end_) acc_ |= static_cast<uint64_t>(*p_++) << fill_;
-            else overrun_ = true;
-            fill_ += 8;
-        }
-        uint64_t v = acc_ & ((uint64_t(1) << n) - 1);
-        acc_ >>= n;
-        fill_ -= n;
+        const uint64_t v = next >> (at_ & 7) & ((uint64_t(1) << n) - 1);
+        at_ += static_cast<uint64_t>(n);
         return v;
     }
     // Nothing was read past the end, and what is left are less than 8 zero bits.
@@ -143,10 +138,8 @@ class BitReader {
 
   private:
     const uint8_t* p_;
-    const uint8_t* end_;
-    uint64_t acc_ = 0;
-    int fill_ = 0;
-    bool overrun_ = false;
+    size_t size_;
+    uint64_t at_ = 0;  // bits read
 };
 
 // Counts -> frequencies that sum to `total`, every non-zero count at least 1. A fixed integer program (format).

@@ -9,21 +9,32 @@ namespace {
 
 bool runs_here(const char* name) {
 #if defined(__x86_64__)
-    if (!std::strcmp(name, "avx2")) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
-    if (!std::strcmp(name, "avx512"))
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-               __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vbmi2");
+    if (!std::strcmp(name, "avx2"))
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+    if (!std::strncmp(name, "avx512", 6)) {
+        if (!std::strcmp(name, "avx512vnni") && !__builtin_cpu_supports("avx512vnni")) return false;
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+    }
+    return true;
+#else
+    (void)name;
+    return true;  // a build has only what every processor of its kind has
 #endif
-    return !std::strcmp(name, "portable");
 }
 
 const InstructionSet* choose() {
     // best first
     static const InstructionSet sets[] = {
 #if defined(__x86_64__)
-        {"avx512", layer_avx512, row_kernels_avx512(), column_kernels_avx512(), grid_net_avx512, grid_rows_avx512()},
+        {"avx512vnni", layer_avx512vnni, row_kernels_avx512(), column_kernels_avx512(), grid_net_avx512, grid_rows_avx512()},
+        {"avx512", layer_avx512, row_kernels_avx512(), column_kernels_avx512(), grid_net_avx2, grid_rows_avx512()},
         {"avx2", layer_avx2, row_kernels_avx2(), column_kernels_avx2(), grid_net_avx2, grid_rows_avx2()},
+        {"sse2", layer_sse2, row_kernels_portable(), column_kernels_portable(), grid_net_portable, grid_rows_portable()},
+#elif defined(__aarch64__)
+        {"neon", layer_neon, row_kernels_portable(), column_kernels_portable(), grid_net_portable, grid_rows_portable()},
+#elif defined(__wasm_simd128__)
+        {"wasm", layer_wasm, row_kernels_portable(), column_kernels_portable(), grid_net_portable, grid_rows_portable()},
 #endif
         {"portable", layer_portable, row_kernels_portable(), column_kernels_portable(), grid_net_portable, grid_rows_portable()},
     };

@@ -1,5 +1,5 @@
-// Which kernels this process runs: the best the processor has, or what BALER_ISA says (portable, avx2, avx512) where
-// the processor has it. All give the same integers.
+// Which kernels this process runs: the best the processor has, or what BALER_ISA says where the processor has it:
+// portable (plain C++), sse2, avx2, avx512 (F, BW, VL, DQ), avx512vnni, neon, wasm. All give the same integers.
 #pragma once
 
 #include "column_kernels.h"

@@ -23,11 +23,15 @@ struct Bench {
     std::vector<int32_t> outputs;
 
     explicit Bench(const Prepared::Coder& c)
-        : coder(c), rows(kRows * c.slots.count), hidden(kRows * c.net.scratch()), outputs(kRows * c.net.outputs()) {
+        : coder(c), rows(kRows * c.slots.count), hidden(c.net.scratch()), outputs(kRows * c.net.outputs()) {
         for (size_t s = 0; s < c.slots.count; s++) features.push_back(rows.data() + s * kRows);
     }
     int16_t* feature(uint32_t slot) { return slot == FeatureSlots::none ? nullptr : features[slot]; }
-    void run() { coder.net.run(instruction_set().layer, features.data(), 0, kRows, hidden.data(), outputs.data()); }
+    void run(size_t n) {
+        stride = (n + kRowStep - 1) / kRowStep * kRowStep;
+        coder.net.run(instruction_set().layer, features.data(), 0, stride, hidden.data(), outputs.data());
+    }
+    size_t stride = 0;  // from output to output
 };
 
 }  // namespace
@@ -49,12 +53,12 @@ void encode_latents(const TableModel& model, const Prepared& prepared, const std
                 if (spike) spike[i] = at_spike ? 8192 : 0;
             }
         }
-        bench.run();
+        bench.run(n);
         for (size_t l = 0; l < model.latents; l++) {
             const Variable& variable = model.variables[model.columns + l];
             const auto lo = static_cast<int32_t>(variable.lo), hi = static_cast<int32_t>(variable.hi);
             for (size_t i = 0; i < n; i++)
-                latents[(first + i) * model.latents + l] = std::clamp(bench.outputs[l * kRows + i], lo, hi);
+                latents[(first + i) * model.latents + l] = std::clamp(bench.outputs[l * bench.stride + i], lo, hi);
         }
     }
 }
@@ -68,9 +72,9 @@ void decode_latents(const TableModel& model, const Prepared& prepared, const std
             const int64_t* k = latents[raw.variable - model.columns].data() + first;
             for (size_t i = 0; i < n; i++) bench.features[raw.slot][i] = raw_latent(k[i], raw.shift);
         }
-        bench.run();
+        bench.run(n);
         const int32_t* out = bench.outputs.data();
-        const int32_t* logit = out + kRows * static_cast<size_t>(std::count_if(
+        const int32_t* logit = out + bench.stride * static_cast<size_t>(std::count_if(
             model.variables.begin(), model.variables.begin() + model.columns, [](const Variable& v) { return !v.derived; }));
         for (size_t c = 0; c < model.columns; c++) {
             const Variable& variable = model.variables[c];
@@ -82,8 +86,8 @@ void decode_latents(const TableModel& model, const Prepared& prepared, const std
                                 : variable.warp.inverse(std::clamp(out[i], -kMeanLimit, kMeanLimit) / 16384.0);
                 if (variable.unit > 0) x[i] = finite(std::nearbyint(x[i] / variable.unit) * variable.unit);
             }
-            out += kRows;
-            if (variable.spike) logit += kRows;
+            out += bench.stride;
+            if (variable.spike) logit += bench.stride;
         }
         for (uint16_t v : model.order) {
             if (!model.variables[v].derived) continue;

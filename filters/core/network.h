@@ -14,17 +14,18 @@
 
 namespace baler {
 
+constexpr size_t kNetRows = 128;  // go through all layers at once, so that what is between them stays in the cache
 constexpr size_t kRowStep = 32;  // kernels run on multiples of this; arrays are padded to it
 
 // One layer as the kernels see it: plain pointers, so that files for instruction sets need no library code.
 struct LayerCall {
     const int16_t* const* in;  // 2 * pairs arrays of rows
-    const int32_t* weights;    // [outputs][pairs], two int16 each, the first input in the low half
+    const int32_t* weights;    // [pairs][outputs], two int16 each, the first input in the low half
     const int32_t* bias;       // with the half that rounds
     const uint8_t* shift;
     size_t pairs, outputs;
     size_t rows;               // multiple of kRowStep
-    size_t stride;             // elements from output to output
+    size_t stride;             // elements from output to output of what is written
     int activation;
     int16_t* hidden;           // clipped and activated; or null and
     int32_t* last;             // as they are
@@ -33,8 +34,14 @@ struct LayerCall {
 using LayerKernel = void (*)(const LayerCall&);
 void layer_portable(const LayerCall& call);
 #if defined(__x86_64__)
+void layer_sse2(const LayerCall& call);
 void layer_avx2(const LayerCall& call);
 void layer_avx512(const LayerCall& call);
+void layer_avx512vnni(const LayerCall& call);
+#elif defined(__aarch64__)
+void layer_neon(const LayerCall& call);
+#elif defined(__wasm_simd128__)
+void layer_wasm(const LayerCall& call);
 #endif
 
 class NetPlan {
@@ -44,8 +51,8 @@ class NetPlan {
     NetPlan(const Net& net, const std::function<bool(const NetInput&, int32_t*)>& constant,
             const std::function<uint32_t(const NetInput&)>& slot);
     uint32_t outputs() const { return layers_.empty() ? 0 : layers_.back().outputs; }
-    size_t scratch() const { return 2 * widest_; }  // arrays of rows for hidden layers
-    // features[slot] + row: inputs; hidden: scratch() * rows; out: outputs * rows
+    size_t scratch() const { return 2 * widest_ * kNetRows; }  // elements for hidden layers
+    // features[slot] + row: inputs; hidden: scratch(); out: outputs * rows; rows: multiple of kRowStep
     void run(LayerKernel kernel, int16_t* const* features, size_t row, size_t rows, int16_t* hidden, int32_t* out) const;
 
   private:

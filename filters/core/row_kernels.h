@@ -38,6 +38,9 @@ struct BucketTables {
     const float* unshape;
     const int32_t* bound;     // Zb
     const int32_t* edge;      // Ze
+    const uint32_t* start;    // first k of a bucket, its lower half
+    const int32_t* bits;      // a bucket has 2^bits cells
+    int64_t low, high;        // first and last k
     const uint32_t* by_z;     // (Z - z_low) >> z_shift -> bucket near
     int32_t z_low, z_high;    // Ze[0], Ze[n]
     int z_shift;
@@ -73,20 +76,33 @@ struct DecodeCall {
 };
 constexpr uint32_t kEscaped = UINT32_MAX, kRepeated = UINT32_MAX - 1, kMasked = UINT32_MAX - 2;
 
-// z feature of rows whose k lies offset of 2^bits cells into its bucket (bits <= 14)
+// z and spike features of rows by their buckets; wrong where k is outside of the cells.
 struct FeatureCall {
     const BucketTables* tables;
     const uint32_t* bucket;
-    const int32_t *offset, *bits;
+    const int64_t* k;
     size_t rows;
-    int16_t* out;
+    int16_t *z, *spike;  // or null
 };
+
+// How rows are coded: their intervals as the entropy coder packs them, and whether plain bits follow (kBits) or an escape.
+struct SymbolCall {
+    const Intervals* in;
+    const uint32_t *start, *end;        // of the bucket
+    const int64_t *k, *before;          // before: of the row before, null where a variable cannot repeat
+    int64_t low, high;                  // cells
+    size_t rows;
+    uint32_t* symbol;
+    uint8_t* how;
+};
+enum : uint8_t { kBits, kRepeat, kEscape };
 
 struct RowKernels {
     void (*intervals)(const IntervalCall&);
     void (*cumulative)(const CumulativeCall&);
     size_t (*decode)(const DecodeCall&);  // how many were decoded: near its end a stream is read with more care
-    void (*features)(const FeatureCall&);
+    bool (*features)(const FeatureCall&);  // false: a k is outside
+    bool (*symbols)(const SymbolCall&);    // false: a row needs an escape
 };
 
 RowKernels row_kernels_portable();

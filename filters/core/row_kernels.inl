@@ -195,16 +195,54 @@ BALER_TARGET static size_t decode(const DecodeCall& call) {
     return call.rows;
 }
 
-BALER_TARGET static void features(const FeatureCall& call) {
+BALER_TARGET static bool features(const FeatureCall& call) {
     const BucketTables t = *call.tables;
     const uint32_t* bucket = call.bucket;
-    const int32_t *offset = call.offset, *bits = call.bits;
-    int16_t* __restrict out = call.out;
-BALER_INDEPENDENT
+    const int64_t* k = call.k;
+    const int64_t low = t.low, high = t.high;
+    uint64_t outside = 0;
     for (size_t r = 0; r < call.rows; r++) {
-        const uint32_t b = bucket[r];
-        const int32_t edge = t.edge[b], wide = t.edge[b + 1] - edge;
-        const int32_t z = edge + ((wide * (2 * offset[r] + 1)) >> (bits[r] + 1));
-        out[r] = static_cast<int16_t>(at_most(at_least((z + 2) >> 2, -16384), 16384));
+        const auto at = static_cast<uint64_t>(k[r]);
+        outside |= (at - static_cast<uint64_t>(low)) | (static_cast<uint64_t>(high) - at);
     }
+    if (int16_t* __restrict out = call.z) {
+BALER_INDEPENDENT
+        for (size_t r = 0; r < call.rows; r++) {
+            const uint32_t b = bucket[r];
+            const int32_t edge = t.edge[b], wide = t.edge[b + 1] - edge, bits = t.bits[b];
+            const int32_t more = bits > 14 ? bits - 14 : 0;
+            const uint32_t offset = (static_cast<uint32_t>(k[r]) - t.start[b]) >> more;
+            const int32_t z = edge + (static_cast<int32_t>(static_cast<uint32_t>(wide) * (2 * offset + 1)) >> (bits - more + 1));
+            const int32_t feature = at_most(at_least((z + 2) >> 2, -16384), 16384);
+            out[r] = static_cast<int16_t>(b == t.spike_bucket ? -16384 : feature);
+        }
+    }
+    if (int16_t* __restrict out = call.spike)
+        for (size_t r = 0; r < call.rows; r++) out[r] = bucket[r] == t.spike_bucket ? 8192 : 0;
+    return !(outside >> 63);
+}
+
+BALER_TARGET static bool symbols(const SymbolCall& call) {
+    const Intervals& in = *call.in;
+    const uint32_t *start = call.start, *end = call.end;
+    const int64_t *k = call.k, *before = call.before;
+    const uint32_t escape = in.escape, escaped = (escape - 1) << 16;
+    uint32_t* __restrict symbol = call.symbol;
+    uint8_t* __restrict how = call.how;
+    uint32_t escapes = 0;
+    for (size_t r = 0; r < call.rows; r++) {
+        const auto at = static_cast<uint64_t>(k[r]);
+        const uint64_t outside = ((at - static_cast<uint64_t>(call.low)) | (static_cast<uint64_t>(call.high) - at)) >> 63;
+        const bool no = outside != 0 || start[r] >= end[r];
+        symbol[r] = no ? escaped : start[r] | (end[r] - start[r] - 1) << 16;
+        how[r] = static_cast<uint8_t>(no ? kEscape : kBits);
+        escapes |= no ? 1 : 0;
+    }
+    if (before)
+        for (size_t r = 0; r < call.rows; r++) {
+            const bool again = k[r] == before[r] && in.base[r] > escape;
+            symbol[r] = again ? escape | (in.base[r] - escape - 1) << 16 : symbol[r];
+            how[r] = again ? static_cast<uint8_t>(kRepeat) : how[r];
+        }
+    return !escapes;
 }

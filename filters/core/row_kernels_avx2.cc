@@ -45,7 +45,7 @@ BALER_TARGET static inline const uint8_t* refill(uint32_t* state, const uint8_t*
 }  // namespace avx2
 }  // namespace
 
-RowKernels row_kernels_avx2() { return {avx2::intervals, avx2::cumulative, avx2::decode, avx2::features}; }
+RowKernels row_kernels_avx2() { return {avx2::intervals, avx2::cumulative, avx2::decode, avx2::features, avx2::symbols}; }
 
 }  // namespace baler
 

@@ -11,7 +11,7 @@
 #define BALER_WIDE ",prefer-vector-width=512"
 #endif
 #define BALER_TARGET \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512vbmi2,bmi,bmi2,popcnt" BALER_WIDE)))
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,bmi,bmi2,popcnt" BALER_WIDE)))
 
 namespace baler {
 
@@ -36,7 +36,7 @@ BALER_TARGET static inline const uint8_t* refill(uint32_t* state, const uint8_t*
 }  // namespace avx512
 }  // namespace
 
-RowKernels row_kernels_avx512() { return {avx512::intervals, avx512::cumulative, avx512::decode, avx512::features}; }
+RowKernels row_kernels_avx512() { return {avx512::intervals, avx512::cumulative, avx512::decode, avx512::features, avx512::symbols}; }
 
 }  // namespace baler
 

@@ -25,6 +25,6 @@ static inline const uint8_t* refill(uint32_t* state, const uint8_t* at) {
 }  // namespace portable
 }  // namespace
 
-RowKernels row_kernels_portable() { return {portable::intervals, portable::cumulative, portable::decode, portable::features}; }
+RowKernels row_kernels_portable() { return {portable::intervals, portable::cumulative, portable::decode, portable::features, portable::symbols}; }
 
 }  // namespace baler

@@ -37,7 +37,7 @@ Steps::Steps(const TableModel& model, const Prepared& prepared, size_t rows, boo
             if (prepared.before_needed[v]) values_before_[v] = at, at += kSliceRows;
         }
     }
-    hidden_.resize(prepared.scratch * kSliceRows);
+    hidden_.resize(prepared.scratch);
     outputs_.resize(4 * kSliceRows);
     hint_.resize(kSliceRows);
 }
@@ -101,35 +101,32 @@ void Steps::derive(uint32_t v, int64_t* index, uint8_t* context) {
     for (size_t i = 0; i < width_; i++) index[i] = std::isfinite(predicted[i]) ? lattice.index(predicted[i]) : 0;
 }
 
+// The features row by row, whatever k is.
+void Steps::settle_each(uint32_t v, const uint32_t* bucket, int16_t* z, int16_t* spike) {
+    const Cells& cells = prepared_.cells[v];
+    const int64_t* k = now_[v];
+    for (size_t i = 0; i < width_; i++) {
+        const uint32_t b = bucket[i];
+        const int64_t inside = std::min(std::max(k[i], cells.low), cells.high);
+        const int w = std::min<int>(cells.bits[b], 14);
+        const uint64_t o = (static_cast<uint64_t>(inside) - static_cast<uint64_t>(cells.start[b])) >> (cells.bits[b] - w);
+        const int32_t edge = cells.edge[b], wide = cells.edge[b + 1] - edge;
+        const int32_t at = edge + ((wide * (2 * static_cast<int32_t>(o) + 1)) >> (w + 1));
+        const bool is_spike = cells.has_spike && k[i] == cells.spike;
+        if (z) z[i] = static_cast<int16_t>(is_spike ? -16384 : std::clamp((at + 2) >> 2, -16384, 16384));
+        if (spike) spike[i] = is_spike ? 8192 : 0;
+    }
+}
+
 void Steps::settle(uint32_t v, const uint32_t* bucket) {
     const Cells& cells = prepared_.cells[v];
     const int64_t* k = now_[v];
     if (values_[v]) cells.lattice.values(k, width_, values_[v]);
     if (!bucket) return;
     const FeatureSlots& slots = prepared_.slots;
-    if (int16_t* out = feature(slots.z[v])) {
-        int32_t offset[kSliceRows], bits[kSliceRows];
-        if (cells.most_bits) {
-            for (size_t i = 0; i < width_; i++) {
-                const uint32_t b = bucket[i];
-                const int64_t inside = std::min(std::max(k[i], cells.low), cells.high);
-                const auto o = static_cast<uint64_t>(inside) - static_cast<uint64_t>(cells.start[b]);
-                const int w = cells.bits[b];
-                offset[i] = static_cast<int32_t>(o >> std::max(w - 14, 0));
-                bits[i] = std::min(w, 14);
-            }
-        } else {
-            std::fill_n(offset, width_, 0);
-            std::fill_n(bits, width_, 0);
-        }
-        set_.rows.features({&cells.tables, bucket, offset, bits, width_, out});
-        if (cells.has_spike)
-            for (size_t i = 0; i < width_; i++)
-                if (k[i] == cells.spike) out[i] = -16384;
-    }
-    if (int16_t* out = feature(slots.spike[v]))
-        for (size_t i = 0; i < width_; i++)
-            out[i] = static_cast<int16_t>(cells.has_spike && k[i] == cells.spike ? 8192 : 0);
+    int16_t *z = feature(slots.z[v]), *spike = feature(slots.spike[v]);
+    // cells are told by 32 bits of k, and a bucket that is the spike's alone is the spike
+    if (cells.most_bits > 31 || !set_.rows.features({&cells.tables, bucket, k, width_, z, spike})) settle_each(v, bucket, z, spike);
     if (int16_t* out = feature(slots.repeat[v]))
         for (size_t i = 0; i < width_; i++) out[i] = static_cast<int16_t>(k[i] == before_[v][i] ? 8192 : 0);
     for (const FeatureSlots::Raw& raw : slots.raw) {

@@ -45,6 +45,7 @@ class Steps {
 
   private:
     void hint(uint32_t v);
+    void settle_each(uint32_t v, const uint32_t* bucket, int16_t* z, int16_t* spike);
     int16_t* feature(uint32_t slot) { return slot == FeatureSlots::none ? nullptr : features_[slot]; }
 
     const TableModel& model_;

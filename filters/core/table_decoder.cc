@@ -64,7 +64,18 @@ void TableDecoder::variable(uint32_t v, const uint8_t* masked) {
     const int64_t* before = steps_.before(v);
     const uint64_t centre = middle(cells.low, cells.high);
     BitReader& bits = *bits_;
-    for (size_t i = 0; i < n; i++) {
+    uint32_t most = 0;
+    for (size_t i = 0; i < n; i++) most = std::max(most, bucket[i]);
+    if (most < kMasked) {
+        const int64_t* start = cells.start.data();
+        const uint8_t* width = cells.bits.data();
+        if (cells.most_bits == 0)
+            for (size_t i = 0; i < n; i++) k[i] = start[bucket[i]];
+        else
+            for (size_t i = 0; i < n; i++)
+                k[i] = static_cast<int64_t>(static_cast<uint64_t>(start[bucket[i]]) + bits.get(width[bucket[i]]));
+    }
+    for (size_t i = 0; most >= kMasked && i < n; i++) {
         const uint32_t b = bucket[i];
         if (b < kMasked) {
             auto at = static_cast<uint64_t>(cells.start[b]);

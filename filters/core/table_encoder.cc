@@ -27,25 +27,22 @@ void TableEncoder::variable(uint32_t v, const uint8_t* masked) {
     steps_.kernels().cumulative({&in, &cells.tables, bucket, n, starts, ends});
     rans_.begin_run();
     uint32_t* symbols = rans_.append(n);
-    for (size_t i = 0; i < n; i++) {
-        if (masked && masked[i]) {
-            symbols[i] = RansEncoder::pack(0, kScale);
-            continue;
-        }
-        if (variable.repeat && k[i] == before[i] && in.base[i] > in.escape) {
-            symbols[i] = RansEncoder::pack(in.escape, in.base[i] - in.escape);
-            continue;
-        }
-        if (cells.inside(k[i])) {
+    uint8_t how[kSliceRows];
+    const bool plain = steps_.kernels().symbols({&in, starts, ends, k, variable.repeat ? before : nullptr, cells.low, cells.high,
+                                                 n, symbols, how});
+    for (size_t i = 0; masked && i < n; i++) {
+        if (!masked[i]) continue;
+        symbols[i] = RansEncoder::pack(0, kScale);
+        how[i] = kRepeat;  // nothing follows
+    }
+    if (!plain || cells.most_bits) {
+        const int64_t* start = cells.start.data();
+        const uint8_t* bits = cells.bits.data();
+        for (size_t i = 0; i < n; i++) {
             const uint32_t b = bucket[i];
-            if (starts[i] < ends[i]) {
-                symbols[i] = RansEncoder::pack(starts[i], ends[i] - starts[i]);
-                if (cells.bits[b]) bits_.put(static_cast<uint64_t>(k[i]) - static_cast<uint64_t>(cells.start[b]), cells.bits[b]);
-                continue;
-            }
+            if (how[i] == kBits) bits_.put(static_cast<uint64_t>(k[i]) - static_cast<uint64_t>(start[b]), bits[b]);
+            else if (how[i] == kEscape) escape(zigzag(static_cast<uint64_t>(k[i]) - centre));
         }
-        symbols[i] = RansEncoder::pack(0, in.escape);
-        escape(zigzag(static_cast<uint64_t>(k[i]) - centre));
     }
     steps_.settle(v, bucket);
 }
