@@ -24,7 +24,7 @@ from twin import network
 from baler_codec import native
 
 FULL = os.environ.get("BALER_MATRIX") == "full"
-SETS = ("portable", "avx2", "avx512")
+SETS = ("portable", "sse2", "avx2", "avx512", "avx512vnni")
 STATES = ("flush", "down", "up", "zero")
 Output = dict[tuple[str, str], dict[str, str]]  # (decode or encode, name): words by their names
 

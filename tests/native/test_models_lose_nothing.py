@@ -185,7 +185,7 @@ def digest() -> str:
     return out.hexdigest()
 
 
-@pytest.mark.parametrize("name", ["portable", "avx2", "avx512"])
+@pytest.mark.parametrize("name", ["portable", "sse2", "avx2", "avx512", "avx512vnni"])
 def test_every_instruction_set_gives_the_same_bytes(name: str) -> None:
     script = f"import sys; sys.path.insert(0, {str(HERE)!r}); import test_models_lose_nothing as t; print(t.digest())"
     environment = os.environ | {"BALER_ISA": name}

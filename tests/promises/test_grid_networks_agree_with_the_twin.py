@@ -98,7 +98,7 @@ def test_random_networks(tmp_path):
         lines.append(f"{model.hex()} {frame.hex()}")
     assert len(found) >= 36, "the test has lost its subject"
     (tmp_path / "frames").write_text("\n".join(lines))
-    for isa in ("portable", "avx2", "avx512"):
+    for isa in ("portable", "sse2", "avx2", "avx512", "avx512vnni"):
         settings = os.environ | {"BALER_ISA": isa, "PYTHONPATH": str(Path(baler_codec.__file__).parents[1])}
         out = subprocess.run(
             [sys.executable, "-c", DECODE, str(tmp_path / "frames")], env=settings, capture_output=True, text=True

@@ -153,6 +153,6 @@ def digest(**environment: str) -> str:
     return run.stdout
 
 
-@pytest.mark.parametrize("isa", ["portable", "avx2", "avx512"])
+@pytest.mark.parametrize("isa", ["portable", "sse2", "avx2", "avx512", "avx512vnni"])
 def test_every_instruction_set_gives_the_same_bytes(isa):
     assert digest(BALER_ISA=isa) == digest()

@@ -143,7 +143,7 @@ def test_every_instruction_set_gives_the_same_bytes(model: baler.Model, tmp_path
     )
     arguments = [sys.executable, "-c", code, str(tmp_path / "m.baler"), str(tmp_path / "x.npy")]
     found = set()
-    for isa in ("portable", "avx2", "avx512"):
+    for isa in ("portable", "sse2", "avx2", "avx512", "avx512vnni"):
         settings = os.environ | {"BALER_ISA": isa, "PYTHONPATH": str(Path(baler.__file__).parents[1])}
         found.add(subprocess.run(arguments, env=settings, capture_output=True, check=True, text=True).stdout)
     assert len(found) == 1
