@@ -92,18 +92,18 @@ PEERS: dict[str, Callable[[Array, Bound], int]] = {
 }
 
 
-def run_bounded(grid: Grid, bound: Bound) -> dict[str, dict[str, Any]]:
-    """Every peer on one grid at one bound; a mask is counted for gaps."""
+def run_bounded(grid: Grid, bound: Bound, only: str = "") -> dict[str, dict[str, Any]]:
+    """Every peer with `only` in its name on one grid at one bound; a mask is counted for gaps."""
     x = grid.filled
     mask = 0 if grid.valid.all() else LOSSLESS["zstd 19"](np.packbits(grid.valid))[0]
-    return {name: _result(x, mask, peer, x, bound) for name, peer in PEERS.items()}
+    return {name: _result(x, mask, peer, x, bound) for name, peer in PEERS.items() if only in name}
 
 
-def run_lossless(grid: Grid) -> dict[str, dict[str, Any]]:
+def run_lossless(grid: Grid, only: str = "") -> dict[str, dict[str, Any]]:
     """Bit for bit: the lossless coders, and, outside the comparison, the same on Lorenzo differences of integers."""
     x = grid.values
-    results = {name: _result(x, 0, lossless, coder, x) for name, coder in LOSSLESS.items()}
-    if grid.whole:
+    results = {name: _result(x, 0, lossless, coder, x) for name, coder in LOSSLESS.items() if only in name}
+    if grid.whole and not only:
         differences = np.ascontiguousarray(narrow(lorenzo(x.astype(np.int64))))
         for name, coder in LOSSLESS.items():
             results[f"(Lorenzo + {name})"] = _result(x, 0, lossless, coder, differences)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import grid_peers, grids
+from . import grid_peers, grids, own_data
 from .bounds import Bound, keeps
 from .coders import through_hdf5
 from .grids import Grid
@@ -57,18 +57,35 @@ def _ours(grid: Grid, bound: Bound | None, stable: bool) -> dict[str, Any]:
     }
 
 
-def run(only: list[str] | None = None, bounds: list[str] | None = None) -> dict[str, dict[str, Any]]:
+# one chunk of each kind of data; the others repeat them in other shapes
+USUAL = (
+    *("cfd_animation f4", "cube_ux 40:53", "cube_p f4 40:53", "era5_t2m 446:606", "eraint_u 2-D", "eraint_u 3-D"),
+    *("hadgem 100:240", "ostia fill 12:42", "xrd_volume 105:117", "hmi NaN", "meg with trigger", "meg", "seismic f4"),
+    *("xrd_psd 1200:1328", "xrd_frames 60:84", "seismic", "fmri", "mnist 0:1000"),
+)
+
+
+def at_hand(names: list[str], quick: bool = False, every: bool = False) -> list[Grid]:
+    """Grids whose names begin with one of `names` (all without any); quick: those that packages and we provide."""
+    found = [g for g in own_data.from_packages() if not names or g.name.startswith(tuple(names))]
+    if quick:
+        return found[-1:] + found[1:2]
+    return found + [g for g in grids.load(names or None) if every or names or g.name in USUAL]
+
+
+def run(chosen: list[Grid], bounds: list[str] | None = None, peers: str = "") -> dict[str, dict[str, Any]]:
     """Every grid at every bound, as entries for `grid_report.markdown`."""
     results: dict[str, dict[str, Any]] = {}
-    for grid in grids.load(only):
+    for grid in chosen:
         entry: dict[str, Any] = {"shape": list(grid.values.shape), "dtype": str(grid.values.dtype), "bounds": {}}
+        ranges = [b.removeprefix("range ") for b in bounds if b.startswith("range")] if bounds else list(RANGES)
         # of integers only the two loose ones are worth an error
-        for text in RANGES[:2] if grid.whole else RANGES:
+        for text in [r for r in ranges if not grid.whole or float(r) >= 1e-3]:
             bound = grid.bound(float(text))
-            if bound and (not bounds or f"range {text}" in bounds):
-                entry["bounds"][f"range {text}"] = run_ours(grid, bound) | grid_peers.run_bounded(grid, bound)
+            if bound and bound.eps > 0:
+                entry["bounds"][f"range {text}"] = run_ours(grid, bound) | grid_peers.run_bounded(grid, bound, peers)
         if not bounds or "exact" in bounds:
-            entry["bounds"]["exact"] = run_ours(grid, None) | grid_peers.run_lossless(grid)
+            entry["bounds"]["exact"] = run_ours(grid, None) | grid_peers.run_lossless(grid, peers)
         results[grid.name] = entry
         for name, methods in entry["bounds"].items():
             print(f"{grid.name:20} {name:10} " + _line(methods), flush=True)

@@ -115,12 +115,8 @@ def run_peers(table: Table, bound_name: str, only: str = "") -> dict[str, dict[s
     return results
 
 
-def run_ours(table: Table, bound_name: str, models: list[Path], only: str = "") -> dict[str, dict[str, Any]]:
+def run_ours(table: Table, bound_name: str, models: list[Path]) -> dict[str, dict[str, Any]]:
     """Run our own codec on one table at one bound: see `ours`."""
     from . import ours
 
-    return {
-        name: result
-        for name, result in ours.run(table.values, table.columns, table.bounds[bound_name], models).items()
-        if only in name
-    }
+    return ours.run(table.values, table.columns, table.bounds[bound_name], models)
