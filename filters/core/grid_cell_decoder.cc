@@ -19,6 +19,26 @@ std::vector<uint8_t> with_slack(const uint8_t* p, size_t n) {
     return copy;
 }
 
+void add(GridSum& sum, ptrdiff_t at, int64_t weight) {
+    if (!weight) return;
+    sum.at[sum.n] = at;
+    sum.weight[sum.n++] = weight;
+}
+
+// most: of what is summed
+void narrow(GridSum& sum, uint64_t most) {
+    int64_t all = 0;
+    for (size_t i = 0; i < sum.n; i++) all |= sum.weight[i];
+    sum.shift = all ? __builtin_ctzll(static_cast<unsigned long long>(all)) : 0;
+    uint64_t weights = 0;
+    for (size_t i = 0; i < sum.n; i++) {
+        const int64_t w = sum.weight[i] / (int64_t(1) << sum.shift);
+        weights += static_cast<uint64_t>(magnitude(w));
+        sum.narrow_weight[i] = static_cast<int32_t>(w);
+    }
+    sum.narrow = sum.shift < 31 && most < 1u << 31 && weights < 1u << 30 && weights * most < 1u << 31;
+}
+
 // Place of a context among GridTaps::contexts.
 size_t place_of(int context) { return context ? static_cast<size_t>(context) + 7 : 0; }
 
@@ -26,20 +46,23 @@ size_t place_of(int context) { return context ? static_cast<size_t>(context) + 7
 
 CellDecoder::CellDecoder(const Order& order, const Params& params, const uint8_t* of, const GridModel* net, int lanes,
                          Stream symbols, Stream bits)
-    : order_(order), params_(params), of_(of), kernels_(instruction_set().grid_rows), walker_(order) {
+    : order_(order), params_(params), kernels_(instruction_set().grid_rows), walker_(order) {
     const size_t n = order.extents.cells();
-    cells_.u.resize(n + kGridSlack);
-    cells_.r.resize(n + kGridSlack);
-    if (any_fed_back(params) || params.net) cells_.s.resize(n + kGridSlack);
+    cells_.u.resize(n + 2 * kGridSlack);
+    cells_.r.resize(n + 2 * kGridSlack);
+    if (any_fed_back(params) || params.net) cells_.s.resize(n + 2 * kGridSlack);
+    first_ = {cells_.u.data() + kGridSlack, cells_.r.data() + kGridSlack,
+              cells_.s.empty() ? nullptr : cells_.s.data() + kGridSlack, of};
     const int32_t margin = params.closed ? 1 << params.fineness : 0;
     limits_.least = params.low - margin;
-    limits_.most = params.high + margin;
+    const int64_t high = params.high + margin;
+    limits_.span = static_cast<uint64_t>(high - limits_.least);
     limits_.low = static_cast<int64_t>(params.low) * 256;
     limits_.high = static_cast<int64_t>(params.high) * 256;
     limits_.down = 4 + params.fineness;
     limits_.base_add = params.closed ? 128 : 0;
     limits_.base_mask = params.closed ? -256 : -1;
-    small_ = limits_.least >= -kGridSmall && limits_.most <= kGridSmall;
+    small_ = limits_.least >= -kGridSmall && high <= kGridSmall;
     for (size_t g = 0; g < order.groups.size(); g++) {
         if (order.groups[g].cells) rules_.emplace_back(order, params, g);
         else rules_.push_back(rules_.empty() ? Rules(order, params, 0) : rules_.back());  // never used
@@ -48,7 +71,7 @@ CellDecoder::CellDecoder(const Order& order, const Params& params, const uint8_t
     set_streams(symbols, bits, lanes);
     if (params.net) {
         for (auto& one : net_)
-            one = std::make_unique<GridNet>(*net, order.extents, cells_.u.data(), cells_.s.data(), params.low, params.high);
+            one = std::make_unique<GridNet>(*net, order.extents, first_.u, first_.s, params.low, params.high);
         limits_.self = this;
         limits_.net = [](void* self, GridAsk* asks, size_t many) {
             auto& decoder = *static_cast<CellDecoder*>(self);
@@ -89,15 +112,14 @@ void CellDecoder::set_streams(Stream symbols, Stream bits, int lanes) {
     coder_.bits_end = 8 * static_cast<uint64_t>(n_bits_);
 }
 
-std::vector<int32_t> CellDecoder::run() {
+const int32_t* CellDecoder::run() {
     if (order_.scan == Scan::raster && small_) {
         strands();
     } else {
         passes();
     }
     finish();
-    cells_.u.resize(order_.extents.cells());
-    return std::move(cells_.u);
+    return first_.u;
 }
 
 void CellDecoder::check() const {
@@ -126,11 +148,11 @@ GridTaps CellDecoder::taps_of(uint32_t group, const ptrdiff_t* at, bool raster) 
     taps.constant = params.scale[6];
     const auto n = static_cast<size_t>(rules_[group].taps);
     taps.n_taps = n;
-    int32_t first = kOneWeight;
+    int64_t first = kOneWeight;
     for (size_t i = 1; i < n; i++) first -= params.weight[i];
     for (size_t i = 0; i < n; i++) {
         const ptrdiff_t d = taps.at[i] = at[i];
-        const int32_t weight = i ? params.weight[i] : first, gain = params.fed_back ? params.gain[i] : 0;
+        const int64_t weight = i ? params.weight[i] : first, gain = params.fed_back ? params.gain[i] : 0;
         const size_t part = i < kNear ? 0 : i < kMid ? 1 : 2;
         const bool counts = i < kWide;
         if (raster && d < 0 && d >= -static_cast<ptrdiff_t>(kGridRow)) {
@@ -139,25 +161,23 @@ GridTaps CellDecoder::taps_of(uint32_t group, const ptrdiff_t* at, bool raster) 
             taps.row_gain[back] += gain;
             if (counts) {
                 taps.row_distance[back] += taps.distance[part];
+                if (back < 3) (back == 1 ? taps.even : taps.odd)[back == 0 ? 12 : 14] += params.scale[part];
                 taps.row_record[back] += taps.record[part];
             }
             continue;
         }
-        if (weight) {
-            taps.weight_at[taps.n_weights] = d;
-            taps.weight[taps.n_weights++] = weight;
-        }
-        if (gain) {
-            taps.gain_at[taps.n_gains] = d;
-            taps.gain[taps.n_gains++] = gain;
-        }
+        add(taps.weights, d, weight);
+        add(taps.gains, d, gain);
         if (counts) {
             uint32_t* lanes = taps.n_near & 1 ? taps.odd : taps.even;
-            lanes[taps.n_near & ~size_t(1)] = taps.distance[part];
+            lanes[taps.n_near & ~size_t(1)] = params.scale[part];
             taps.near_at[taps.n_near++] = d;
             for (size_t later = part; later < 3; later++) taps.ends[later] = taps.n_near;
         }
     }
+    const auto most = std::max(static_cast<uint64_t>(magnitude(limits_.least)), static_cast<uint64_t>(magnitude(limits_.least + static_cast<int64_t>(limits_.span))));
+    narrow(taps.weights, most);
+    narrow(taps.gains, limits_.span * 256);
     return taps;
 }
 
@@ -207,6 +227,8 @@ void CellDecoder::alone(GridStrand& strand, size_t group) {
     for (int i = 0; i < rules.wide; i++) {
         const size_t part = i < kNear ? 0 : i < kMid ? 1 : 2;
         (i & 1 ? alone_.odd : alone_.even)[i & ~1] = params.scale[part];
+        alone_.distance[part] = params.scale[part];
+        for (size_t later = part; later < 3; later++) alone_.ends[later]++;
         records += static_cast<int64_t>(params.scale[3 + part]) * kNoRecord;
     }
     GridBlock& block = strand.block;
@@ -223,14 +245,12 @@ void CellDecoder::prepare(Strand& strand, size_t block) {
     if (strand.x == 0) strand.taps = &row_taps({strand.row / n[2] / n[1], strand.row / n[2] % n[1], strand.row % n[2]});
     const size_t x = strand.x, count = std::min(kGridBlock, n[3] - x), end = x + count;
     g.place = block * order_.extents.block() + strand.row * n[3] + x;
-    g.cells = {cells_.u.data() + g.place, cells_.r.data() + g.place,
-               cells_.s.empty() ? nullptr : cells_.s.data() + g.place, of_ ? of_ + g.place : nullptr};
+    g.cells = at_cell(g.place);
     g.next = 0;
     g.end = count;
     const RowTaps& taps = *strand.taps;
     const auto some = [&](const GridTaps& of, size_t from, size_t many) {
-        const GridCells at{g.cells.u + from, g.cells.r + from, g.cells.s ? g.cells.s + from : nullptr, nullptr};
-        kernels_.prepare(of, at, from, many, g.block);
+        kernels_.prepare(of, at_cell(g.place + from), from, many, g.block);
     };
     const size_t back = std::min(taps.left.size(), end), ahead = n[3] - taps.right.size();
     size_t at = x;
@@ -304,9 +324,7 @@ void CellDecoder::passes() {
                 slot.from = at;
                 slot.taps = taps_of(g, at, false);
             }
-            const GridCells cells{cells_.u.data() + p, cells_.r.data() + p, cells_.s.empty() ? nullptr : cells_.s.data() + p,
-                                  of_ ? of_ + p : nullptr};
-            kernels_.row(slot.taps, cells, step, count, limits_, coder_);
+            kernels_.row(slot.taps, at_cell(p), step, count, limits_, coder_);
         }
         check();
     });
@@ -315,11 +333,9 @@ void CellDecoder::passes() {
 // By the rules themselves.
 void CellDecoder::cell(uint32_t g, size_t p, const ptrdiff_t* at) {
     const Rules& rules = rules_[g];
-    int32_t* u = cells_.u.data() + p;
-    uint16_t* r = cells_.r.data() + p;
-    int32_t* s = cells_.s.empty() ? nullptr : cells_.s.data() + p;
+    const auto [u, r, s, of] = at_cell(p);
     const int32_t before = p ? u[-1] : 0;
-    if (of_ && of_[p]) {
+    if (of && *of) {
         *u = rules.fill(u, at, before);
         *r = rules.fill_record(r, at);
         return;
@@ -331,8 +347,8 @@ void CellDecoder::cell(uint32_t g, size_t p, const ptrdiff_t* at) {
     else rules.features_alone(before, P, f);
     const int64_t expected = rules.expected(f);
     const auto [Q, context] = params_.net ? net_[p / order_.extents.n[3] & 1]->guess(p, P, expected) : Guess{P, context_of(expected)};
-    const GridContext& of = contexts_[params_.map_of[g]][place_of(context)];
-    *u = static_cast<int32_t>(kernels_.cell(of, Q, params_.closed ? rules.fine : 0, limits_, coder_));
+    const GridContext& meaning = contexts_[params_.map_of[g]][place_of(context)];
+    *u = static_cast<int32_t>(kernels_.cell(meaning, Q, params_.closed ? rules.fine : 0, limits_, coder_));
     if (s) *s = Rules::miss(*u, first);
     *r = params_.closed ? rules.closed_record(*u - ((P + 128) >> 8)) : rules.open_record(*u, P);
     check();

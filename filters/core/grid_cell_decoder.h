@@ -21,7 +21,7 @@ class CellDecoder {
     CellDecoder(const Order& order, const Params& params, const uint8_t* of, const GridModel* net, int lanes,
                 Stream symbols, Stream bits);
     // u of all cells, in the order of the grid.
-    std::vector<int32_t> run();
+    const int32_t* run();
 
   private:
     // The taps of a row of a raster: one set for each of the first cells and of the last, one for those between.
@@ -40,15 +40,18 @@ class CellDecoder {
     void strands();
     void passes();
     void cell(uint32_t group, size_t p, const ptrdiff_t* at);
+    GridCells at_cell(size_t p) const {
+        return {first_.u + p, first_.r + p, first_.s ? first_.s + p : nullptr, first_.of ? first_.of + p : nullptr};
+    }
     void check() const;
     void finish() const;
 
     const Order& order_;
     const Params& params_;
-    const uint8_t* of_;
     const GridRowKernels& kernels_;
     bool small_;
-    Cells cells_;
+    Cells cells_;             // with room in front and behind
+    GridCells first_{};       // cell 0
     std::vector<uint8_t> words_, bits_;
     size_t n_words_ = 0, n_bits_ = 0;
     GridCoder coder_{};

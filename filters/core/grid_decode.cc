@@ -22,6 +22,25 @@ void put_item(void* out, size_t i, uint64_t bits, uint32_t itemsize) {
     }
 }
 
+// The values of all cells but those of classes.
+void put_values(const GridChunk& chunk, const Units& units, const Classes& classes, const int32_t* u, size_t n, void* out) {
+    if (units.kind == Units::direct) {
+        with_dtype(chunk.dtype.kind, chunk.dtype.size, [&](auto zero) {
+            using T = decltype(zero);
+            T* x = static_cast<T*>(out);
+            for (size_t i = 0; i < n; i++) x[i] = nearest_value<T>(units.offset + units.quantum * u[i]);
+            return 0;
+        });
+        return;
+    }
+    int64_t k[1024];
+    for (size_t begin = 0; begin < n; begin += 1024) {
+        const size_t some = std::min<size_t>(1024, n - begin);
+        from_units(units, *chunk.lattice, classes, u + begin, begin, some, k);
+        chunk.lattice->restore(k, some, static_cast<uint8_t*>(out) + begin * chunk.dtype.size, 1);
+    }
+}
+
 // Cells of the classes, whose values do not come from u.
 uint64_t put_classes(const GridChunk& chunk, const Classes& classes, void* out) {
     uint64_t exact = 0;
@@ -74,7 +93,7 @@ void grid_decode(const GridChunk& chunk, bool stable, uint64_t n_exceptions, Byt
     const uint8_t* stream = symbols.raw(n_symbols);
     ByteReader bits = in.sub(in.varint(), "grid payload's bits");
     const size_t n_bits = bits.left();
-    std::vector<int32_t> u;
+    const auto restore = [&](const int32_t* u) { put_values(chunk, units, classes, u, n, out); };
     if (low < high && coded) {
         side.bit(net_bit, net);
         if (net && (!chunk.net || scan != 0 || by || closed || !GridNet::fits(*chunk.net, extents)))
@@ -102,28 +121,18 @@ void grid_decode(const GridChunk& chunk, bool stable, uint64_t n_exceptions, Byt
         const std::vector<uint8_t>& of = by ? in_order.of : classes.of;
         CellDecoder decoder(order, params, of.empty() ? nullptr : of.data(), chunk.net, lanes, {stream, n_symbols},
                             {bits.raw(n_bits), n_bits});
-        u = decoder.run();
-        u = turn_back(std::move(u), extents, by);
+        const int32_t* cells = decoder.run();
+        if (by) {
+            std::vector<int32_t> back(n);
+            each_turned(extents, by, [&](size_t memory, size_t grid) { back[memory] = cells[grid]; });
+            restore(back.data());
+        } else {
+            restore(cells);
+        }
     } else {
         side.finish();
         if (n_symbols || n_bits) damaged("symbols that nobody asked for");
-        u.assign(n, static_cast<int32_t>(low));
-    }
-
-    if (closed) {
-        with_dtype(chunk.dtype.kind, chunk.dtype.size, [&](auto zero) {
-            using T = decltype(zero);
-            T* x = static_cast<T*>(out);
-            for (size_t i = 0; i < n; i++) x[i] = nearest_value<T>(units.offset + units.quantum * u[i]);
-            return 0;
-        });
-    } else {
-        int64_t k[1024];
-        for (size_t begin = 0; begin < n; begin += 1024) {
-            const size_t some = std::min<size_t>(1024, n - begin);
-            from_units(units, *chunk.lattice, classes, u.data() + begin, begin, some, k);
-            chunk.lattice->restore(k, some, static_cast<uint8_t*>(out) + begin * chunk.dtype.size, 1);
-        }
+        restore(std::vector<int32_t>(n, static_cast<int32_t>(low)).data());
     }
     if (put_classes(chunk, classes, out) != n_exceptions) damaged("the number of exceptions is not the header's");
 }

@@ -12,13 +12,13 @@ constexpr size_t kGridTaps = 40;
 constexpr size_t kGridBlock = 8;       // cells that are prepared together
 constexpr size_t kGridNear = 13;       // taps whose distances and records count
 constexpr size_t kGridRow = 6;         // how far back in its row a cell looks at most
-constexpr size_t kGridSlack = 64;      // cells (and bytes of streams) behind the last that may be looked at
+constexpr size_t kGridSlack = 32;      // cells in front of the first and behind the last that may be looked at
 constexpr int32_t kGridSmall = 1 << 21;  // |u| up to which these loops do; beyond, the rules are followed cell by cell
 
 // A distribution of symbols: those of 0 ... n - 1 begin at start[], start[n] is 65536.
 struct GridSymbols {
     uint8_t first[256];      // the symbol that holds slot 256 * i, or 255 when it is further
-    uint32_t start[260];
+    uint32_t start[264];
     int32_t reach;           // symbol i < n - 1 is the number i - reach
     uint32_t n;              // the last one is the escape
 };
@@ -32,20 +32,29 @@ struct GridContext {
 };
 constexpr size_t kGridContexts = 168;  // by 4 * (floor(log2 E) + 1) + E's three highest bits
 
+// A weighted sum over taps. narrow: narrow_weight << shift is the weight, and no part of the sum exceeds 32 bits.
+struct GridSum {
+    size_t n;
+    ptrdiff_t at[kGridTaps];
+    int64_t weight[kGridTaps];
+    int32_t narrow_weight[kGridTaps];
+    int shift;
+    bool narrow;
+};
+
 // A group's parameters at the distances that its taps have for some cells.
 struct GridTaps {
     const GridContext* contexts;
     int fine;
     // taps not just before the cell
-    size_t n_weights, n_gains, n_near;
-    ptrdiff_t weight_at[kGridTaps], gain_at[kGridTaps], near_at[kGridNear];
-    int32_t weight[kGridTaps], gain[kGridTaps];
-    size_t ends[3];                             // of the classes among near_at
-    uint32_t distance[3], record[3], constant;  // scales of the classes
-    alignas(64) uint32_t even[16], odd[16];     // scales of near_at in the even lanes, and of those behind them
+    GridSum weights, gains;
+    size_t n_near, ends[3];                     // of the classes among near_at
+    ptrdiff_t near_at[kGridNear];
+    int64_t distance[3], record[3], constant;   // scales of the classes
+    // scales of near_at in the even lanes, and of those behind them; lanes 13, 14, 15: of the cells 1, 2, 3 behind
+    alignas(64) uint32_t even[16], odd[16];
     // by how far the cell is behind in the row, less 1
-    int32_t row_weight[kGridRow], row_gain[kGridRow];
-    uint32_t row_distance[kGridRow], row_record[kGridRow];
+    int64_t row_weight[kGridRow], row_gain[kGridRow], row_distance[kGridRow], row_record[kGridRow];
     // every tap, for cells that are not coded
     size_t n_taps;
     ptrdiff_t at[kGridTaps];
@@ -71,7 +80,7 @@ struct GridStrand {
     GridCells cells;         // at the first of the block
     size_t next, end;        // cells of the block
     size_t place;            // of the first of the block, in the chunk
-    int64_t u[kGridRow], s[kGridRow], r[kGridRow];
+    int64_t u, s, r;         // of the cell before the next
 };
 
 // Streams with room to read on behind their ends.
@@ -97,7 +106,8 @@ struct GridAsk {
 
 struct GridLimits {
     int64_t low, high;             // of P
-    int64_t least, most;           // of u
+    int64_t least;                 // of u
+    uint64_t span;                 // from least to most
     int down;                      // of distances
     int64_t base_add, base_mask;   // what a record is measured from: (P + add) & mask
     void (*net)(void* self, GridAsk* asks, size_t n);  // or null

@@ -47,13 +47,13 @@ BALER_TARGET static inline int64_t decoded(const GridContext& context, int64_t P
     coder.lane = (coder.lane + 1) & (coder.lanes - 1);
     const uint32_t slot = state & 0xffff;
     uint32_t s = table.first[slot >> 8];
-    s += table.start[s + 1] <= slot;
-    while (table.start[s + 1] <= slot) s++;
+    s += static_cast<uint32_t>(table.start[s + 1] <= slot) + (table.start[s + 2] <= slot) + (table.start[s + 3] <= slot);
+    while (__builtin_expect(table.start[s + 1] <= slot, 0)) s++;
     const uint32_t start = table.start[s];
     const uint32_t x = (table.start[s + 1] - start) * (state >> 16) + slot - start;
     const uint32_t low = x < 65536;
     const uint32_t word = static_cast<uint32_t>(coder.words[0]) | static_cast<uint32_t>(coder.words[1]) << 8;
-    state = low ? x << 16 | word : x;
+    state = x << (16 * low) | (word & (0 - low));
     coder.words += 2 * low;
     int64_t number = static_cast<int64_t>(s) - table.reach;
     if (__builtin_expect(s + 1 == table.n, 0)) {
@@ -63,7 +63,7 @@ BALER_TARGET static inline int64_t decoded(const GridContext& context, int64_t P
         number = static_cast<int64_t>(static_cast<uint64_t>(number) << context.shift | part) - (int64_t(1) << (context.shift - 1));
     }
     const int64_t u = ((P + context.half) >> 8) + static_cast<int64_t>(static_cast<uint64_t>(number) << fine);
-    if (__builtin_expect(u < limits.least || u > limits.most, 0)) {
+    if (__builtin_expect(static_cast<uint64_t>(u - limits.least) > limits.span, 0)) {
         coder.damaged = true;
         return limits.least;
     }
@@ -103,16 +103,24 @@ BALER_TARGET static void fill(const GridTaps& taps, const GridCells& cell, int64
     if (cell.s) *cell.s = 0;
 }
 
+// half + the sum of x at some taps, weighted.
+BALER_TARGET static inline Long summed(const GridSum& sum, const int32_t* x, size_t stride, size_t count, int64_t half) {
+    if (sum.narrow) {
+        Eight all = Eight::zero();
+        for (size_t i = 0; i < sum.n; i++) all = all.plus(Eight::load(x + sum.at[i], stride, count), sum.narrow_weight[i]);
+        return Long::all(half).plus(all, int64_t(1) << sum.shift);
+    }
+    Long all = Long::all(half);
+    for (size_t i = 0; i < sum.n; i++) all = all.plus(Eight::load(x + sum.at[i], stride, count), sum.weight[i]);
+    return all;
+}
+
 BALER_TARGET static inline Long weighted(const GridTaps& taps, const int32_t* u, size_t stride, size_t count) {
-    Long sum = Long::all(128);
-    for (size_t i = 0; i < taps.n_weights; i++) sum = sum.plus(Eight::load(u + taps.weight_at[i], stride, count), taps.weight[i]);
-    return sum;
+    return summed(taps.weights, u, stride, count, 128);
 }
 
 BALER_TARGET static inline Long missed(const GridTaps& taps, const int32_t* s, size_t stride, size_t count) {
-    Long sum = Long::all(1 << 15);
-    for (size_t i = 0; i < taps.n_gains; i++) sum = sum.plus(Eight::load(s + taps.gain_at[i], stride, count), taps.gain[i]);
-    return sum;
+    return summed(taps.gains, s, stride, count, 1 << 15);
 }
 
 BALER_TARGET static inline Long recorded(const GridTaps& taps, const uint16_t* r, size_t stride, size_t count) {
@@ -122,7 +130,7 @@ BALER_TARGET static inline Long recorded(const GridTaps& taps, const uint16_t* r
         if (i == taps.ends[part]) continue;
         Eight x = Eight::load(r + taps.near_at[i++], stride, count);
         while (i < taps.ends[part]) x = x.plus(Eight::load(r + taps.near_at[i++], stride, count));
-        sum = sum.plus(x, static_cast<int32_t>(taps.record[part]));
+        sum = sum.plus(x, taps.record[part]);
     }
     return sum;
 }
@@ -142,11 +150,11 @@ BALER_TARGET static void prepare(const GridTaps& taps, const GridCells& cells, s
     for (size_t i = 0; i < count; i++) block.taps[lane + i] = &taps;
 }
 
-// One strand, its latest cells in registers.
+// One strand, its latest cell in registers.
 template <int N, bool feeds>
 struct Runner {
     GridStrand* strand;
-    int64_t u[N], s[N], r[N];
+    int64_t u, s, r;
     int64_t first, P, expected;
     size_t i;
     bool coded;
@@ -154,49 +162,44 @@ struct Runner {
     BALER_TARGET inline __attribute__((always_inline)) void open(GridStrand* from) {
         strand = from;
         i = from->next;
-        for (int d = 0; d < N; d++) {
-            u[d] = from->u[d];
-            s[d] = from->s[d];
-            r[d] = from->r[d];
-        }
+        u = from->u;
+        s = from->s;
+        r = from->r;
     }
     BALER_TARGET inline __attribute__((always_inline)) void close() {
         strand->next = i;
-        for (int d = 0; d < N; d++) {
-            strand->u[d] = u[d];
-            strand->s[d] = s[d];
-            strand->r[d] = r[d];
-        }
+        strand->u = u;
+        strand->s = s;
+        strand->r = r;
     }
     BALER_TARGET inline __attribute__((always_inline)) void look(const GridLimits& limits) {
         const GridBlock& block = strand->block;
         const GridTaps& taps = *block.taps[i];
-        int64_t sum = block.weighted[i];
-        for (int d = 0; d < N; d++) sum += u[d] * taps.row_weight[d];
+        const int32_t* us = strand->cells.u + i - 1;
+        int64_t sum = block.weighted[i] + u * taps.row_weight[0];
+        for (int d = 1; d < N; d++) sum += us[-d] * taps.row_weight[d];
         first = clipped(sum >> 8, limits.low, limits.high);
         P = first;
         coded = !(strand->cells.of && strand->cells.of[i]);
         if (!coded) return;
         if (feeds) {
-            int64_t misses = block.missed[i];
-            for (int d = 0; d < N; d++) misses += s[d] * taps.row_gain[d];
+            int64_t misses = block.missed[i] + s * taps.row_gain[0];
+            for (int d = 1; d < N; d++) misses += strand->cells.s[static_cast<ptrdiff_t>(i) - 1 - d] * taps.row_gain[d];
             P = clipped(P + (misses >> 16), limits.low, limits.high);
         }
-        int64_t e = block.scaled[i];
-        for (int d = 0; d < N; d++) e += r[d] * taps.row_record[d];
-        for (int d = 0; d < N; d++) e += least_of(without_sign(u[d] * 256 - P) >> limits.down, 1 << 24) * taps.row_distance[d];
-        e += distances(block.near[i], taps.even, taps.odd, static_cast<int32_t>(P), limits.down);
+        int64_t e = block.scaled[i] + r * taps.row_record[0];
+        for (int d = 1; d < N; d++) e += strand->cells.r[static_cast<ptrdiff_t>(i) - 1 - d] * taps.row_record[d];
+        for (int d = 3; d < N; d++) e += away(us[-d], limits) * taps.row_distance[d];
+        e += distances(block.near[i], taps, static_cast<int32_t>(P), limits.down, static_cast<int32_t>(u), us[-1], us[-2]);
         expected = e >> 12;
     }
+    BALER_TARGET inline __attribute__((always_inline)) int64_t away(int64_t x, const GridLimits& limits) const {
+        return least_of(without_sign(x * 256 - P) >> limits.down, 1 << 24);
+    }
     BALER_TARGET inline __attribute__((always_inline)) void pass(int64_t now, int64_t miss, int64_t record) {
-        for (int d = N - 1; d > 0; d--) {
-            u[d] = u[d - 1];
-            s[d] = s[d - 1];
-            r[d] = r[d - 1];
-        }
-        u[0] = now;
-        s[0] = miss;
-        r[0] = record;
+        u = now;
+        s = miss;
+        r = record;
         i++;
     }
     BALER_TARGET inline __attribute__((always_inline)) void settle(size_t context, int64_t Q, const GridLimits& limits, GridCoder& coder) {
@@ -288,7 +291,7 @@ BALER_TARGET static void row(const GridTaps& taps, GridCells cells, size_t strid
             Eight d = Eight::zero();
             for (; i < taps.ends[part]; i++)
                 d = d.plus(Eight::load(cells.u + taps.near_at[i], stride, some).times256().away(P, limits.down).least(most));
-            sum = sum.plus(d, static_cast<int32_t>(taps.distance[part]));
+            sum = sum.plus(d, taps.distance[part]);
         }
         int32_t first[kGridBlock], prediction[kGridBlock];
         int64_t expected[kGridBlock];

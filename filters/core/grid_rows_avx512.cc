@@ -25,7 +25,7 @@ struct Long {
     BALER_TARGET static inline Long all(int64_t x) { return {_mm512_set1_epi64(x)}; }
     BALER_TARGET inline void store(int64_t* p) const { _mm512_storeu_si512(p, v); }
     // + x * w
-    BALER_TARGET inline Long plus(const Eight& x, int32_t w) const {
+    BALER_TARGET inline Long plus(const Eight& x, int64_t w) const {
         return {_mm512_add_epi64(v, _mm512_mul_epi32(_mm512_cvtepi32_epi64(x.v), _mm512_set1_epi64(w)))};
     }
     BALER_TARGET inline Long shifted(int n) const { return {_mm512_sra_epi64(v, _mm_cvtsi32_si128(n))}; }
@@ -35,12 +35,14 @@ struct Long {
     }
 };
 
-// Sum of min(|near - P| >> down, 2^24), scaled.
-BALER_TARGET static inline int64_t distances(const int32_t* near, const uint32_t* even, const uint32_t* odd, int32_t P, int down) {
-    __m512i x = _mm512_abs_epi32(_mm512_sub_epi32(_mm512_load_si512(near), _mm512_set1_epi32(P)));
+// Sum of min(|near - P| >> down, 2^24), scaled; u, v, w: of the cells just before.
+BALER_TARGET static inline int64_t distances(const int32_t* near, const GridTaps& taps, int32_t P, int down, int32_t u, int32_t v, int32_t w) {
+    __m512i x = _mm512_mask_set1_epi32(_mm512_load_si512(near), 1 << 15, w * 256);
+    x = _mm512_mask_set1_epi32(_mm512_mask_set1_epi32(x, 1 << 14, v * 256), 1 << 13, u * 256);
+    x = _mm512_abs_epi32(_mm512_sub_epi32(x, _mm512_set1_epi32(P)));
     x = _mm512_min_epu32(_mm512_srl_epi32(x, _mm_cvtsi32_si128(down)), _mm512_set1_epi32(1 << 24));
-    return _mm512_reduce_add_epi64(_mm512_add_epi64(_mm512_mul_epu32(x, _mm512_load_si512(even)),
-                                                    _mm512_mul_epu32(_mm512_srli_epi64(x, 32), _mm512_load_si512(odd))));
+    return _mm512_reduce_add_epi64(_mm512_add_epi64(_mm512_mul_epu32(x, _mm512_load_si512(taps.even)),
+                                                    _mm512_mul_epu32(_mm512_srli_epi64(x, 32), _mm512_load_si512(taps.odd))));
 }
 
 #include "grid_rows.inl"

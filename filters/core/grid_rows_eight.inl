@@ -25,6 +25,10 @@ struct Eight {
     }
     BALER_TARGET inline void store(int32_t* p) const { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v); }
     BALER_TARGET inline Eight plus(const Eight& x) const { return {_mm256_add_epi32(v, x.v)}; }
+    // + x * w
+    BALER_TARGET inline Eight plus(const Eight& x, int32_t w) const {
+        return {_mm256_add_epi32(v, _mm256_mullo_epi32(x.v, _mm256_set1_epi32(w)))};
+    }
     BALER_TARGET inline Eight times256() const { return {_mm256_slli_epi32(v, 8)}; }
     // |this - x| >> down
     BALER_TARGET inline Eight away(const Eight& x, int down) const {

@@ -16,7 +16,10 @@ struct Eight {
     template <class T>
     static Eight load(const T* p, size_t stride, size_t count) {
         Eight e = zero();
-        for (size_t i = 0; i < count; i++) e.v[i] = p[i * stride];
+        if (stride == 1)
+            for (size_t i = 0; i < 8; i++) e.v[i] = p[i];
+        else
+            for (size_t i = 0; i < count; i++) e.v[i] = p[i * stride];
         return e;
     }
     void store(int32_t* p) const {
@@ -25,6 +28,12 @@ struct Eight {
     Eight plus(const Eight& x) const {
         Eight e;
         for (size_t i = 0; i < 8; i++) e.v[i] = v[i] + x.v[i];
+        return e;
+    }
+    // + x * w
+    Eight plus(const Eight& x, int32_t w) const {
+        Eight e;
+        for (size_t i = 0; i < 8; i++) e.v[i] = v[i] + x.v[i] * w;
         return e;
     }
     Eight times256() const {
@@ -55,9 +64,9 @@ struct Long {
         for (size_t i = 0; i < 8; i++) p[i] = v[i];
     }
     // + x * w
-    Long plus(const Eight& x, int32_t w) const {
+    Long plus(const Eight& x, int64_t w) const {
         Long l;
-        for (size_t i = 0; i < 8; i++) l.v[i] = v[i] + static_cast<int64_t>(x.v[i]) * w;
+        for (size_t i = 0; i < 8; i++) l.v[i] = v[i] + x.v[i] * w;
         return l;
     }
     Long shifted(int n) const {
@@ -81,12 +90,22 @@ void transpose(Eight (&row)[8]) {
         }
 }
 
-// Sum of min(|near - P| >> down, 2^24), scaled.
-int64_t distances(const int32_t* near, const uint32_t* even, const uint32_t* odd, int32_t P, int down) {
+// Sum of min(|near - P| >> down, 2^24), scaled; u, v, w: of the cells just before.
+int64_t distances(const int32_t* near, const GridTaps& taps, int32_t P, int down, int32_t u, int32_t v, int32_t w) {
+    const int32_t row[3] = {u, v, w};
     int64_t sum = 0;
-    for (size_t i = 0; i < 16; i++) {
-        const int32_t d = near[i] - P, x = (d < 0 ? -d : d) >> down;
-        sum += static_cast<int64_t>(x < 1 << 24 ? x : 1 << 24) * (i & 1 ? odd[i - 1] : even[i]);
+    for (size_t d = 0; d < 3; d++) {
+        const int32_t far = row[d] * 256 - P, x = (far < 0 ? -far : far) >> down;
+        sum += (x < 1 << 24 ? x : 1 << 24) * taps.row_distance[d];
+    }
+    size_t i = 0;
+    for (size_t part = 0; part < 3; part++) {
+        int64_t all = 0;
+        for (; i < taps.ends[part]; i++) {
+            const int32_t d = near[i] - P, x = (d < 0 ? -d : d) >> down;
+            all += x < 1 << 24 ? x : 1 << 24;
+        }
+        sum += all * taps.distance[part];
     }
     return sum;
 }

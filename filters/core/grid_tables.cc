@@ -81,7 +81,7 @@ void fill(SymbolTable& table, int shape, int scale, int phase) {
         table.start[i] = at;
         at += freq[i];
     }
-    table.start[table.n] = kScale;
+    std::fill(table.start + table.n, std::end(table.start), kScale);
     uint32_t s = 0;
     for (uint32_t i = 0; i < 256; i++) {
         while (s + 1 < table.n && table.start[s + 1] <= 256 * i) s++;

@@ -162,12 +162,26 @@ void from_units(const Units& units, const Lattice& lattice, const Classes& class
         if (x < lowest || x > highest) fail(BALER_ERR_CORRUPT, "grid: an index outside the lattice");
         k[i] = static_cast<int64_t>(x);
     };
+    if (units.kind == Units::affine && n) {
+        // base + stride * u can leave 64 bits only in a damaged stream
+        int32_t least = u[0], most = u[0];
+        for (size_t i = 1; i < n; i++) {
+            least = std::min(least, u[i]);
+            most = std::max(most, u[i]);
+        }
+        const auto index = [&](int32_t x) { return static_cast<__int128>(units.base) + static_cast<__int128>(units.stride) * x; };
+        if (index(least) >= lowest && index(most) <= highest) {
+            const uint64_t base = static_cast<uint64_t>(units.base), stride = units.stride;
+            for (size_t i = 0; i < n; i++) k[i] = static_cast<int64_t>(base + stride * static_cast<uint64_t>(int64_t(u[i])));
+            for (size_t i = 0; of && i < n; i++) k[i] = of[i] ? 0 : k[i];
+            return;
+        }
+    }
     if (units.kind == Units::source || units.kind == Units::fields) source_indices(units, lattice, u, begin, n, k);
     for (size_t i = 0; i < n; i++) {
         if (of && of[i]) {
             k[i] = 0;
         } else if (units.kind == Units::affine) {
-            // base + stride * u can leave 64 bits only in a damaged stream
             place(i, static_cast<__int128>(units.base) + static_cast<__int128>(units.stride) * u[i]);
         } else if (units.kind == Units::dictionary) {
             if (u[i] < 0 || static_cast<size_t>(u[i]) >= units.entries.size())
