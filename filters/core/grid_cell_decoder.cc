@@ -70,18 +70,9 @@ CellDecoder::CellDecoder(const Order& order, const Params& params, const uint8_t
     set_tables();
     set_streams(symbols, bits, lanes);
     if (params.net) {
-        for (auto& one : net_)
-            one = std::make_unique<GridNet>(*net, order.extents, first_.u, first_.s, params.low, params.high);
-        limits_.self = this;
-        limits_.net = [](void* self, GridAsk* asks, size_t many) {
-            auto& decoder = *static_cast<CellDecoder*>(self);
-            for (size_t i = 0; i < many; i++) {
-                const size_t row = asks[i].place / decoder.order_.extents.n[3];
-                const Guess guess = decoder.net_[row & 1]->guess(asks[i].place, asks[i].P, asks[i].expected);
-                asks[i].P = guess.P;
-                asks[i].context = guess.context;
-            }
-        };
+        net_ = std::make_unique<GridNet>(*net, order.extents, first_.u, first_.s, params.low, params.high);
+        limits_.self = net_.get();
+        limits_.net = [](void* self, GridAsk* asks, size_t many) { static_cast<GridNet*>(self)->guess(asks, many); };
     }
 }
 
@@ -346,7 +337,7 @@ void CellDecoder::cell(uint32_t g, size_t p, const ptrdiff_t* at) {
     if (at) rules.features(u, r, at, P, f);
     else rules.features_alone(before, P, f);
     const int64_t expected = rules.expected(f);
-    const auto [Q, context] = params_.net ? net_[p / order_.extents.n[3] & 1]->guess(p, P, expected) : Guess{P, context_of(expected)};
+    const auto [Q, context] = params_.net ? net_->guess(p, P, expected) : Guess{P, context_of(expected)};
     const GridContext& meaning = contexts_[params_.map_of[g]][place_of(context)];
     *u = static_cast<int32_t>(kernels_.cell(meaning, Q, params_.closed ? rules.fine : 0, limits_, coder_));
     if (s) *s = Rules::miss(*u, first);

@@ -61,7 +61,7 @@ class CellDecoder {
     Walker walker_;
     std::map<std::array<size_t, 4>, RowTaps> row_taps_;
     GridTaps alone_;
-    std::unique_ptr<GridNet> net_[2];  // for even and odd rows
+    std::unique_ptr<GridNet> net_;
 };
 
 }  // namespace baler::grid

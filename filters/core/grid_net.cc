@@ -102,9 +102,8 @@ void GridNet::pack(const GridModel& model) {
         }
     }
     const size_t n_x = padded(inputs);
-    z_.assign(padded(ratios), 0);
-    other_.assign(others, 0);
-    x_.assign(n_x + kGridLanes, 0);
+    for (const Tap& tap : values_) value_at_.push_back(tap.distance);
+    for (const Tap& tap : missed_) miss_at_.push_back(tap.distance);
 
     const size_t n_hidden = model.layers.size() - 1;
     size_t n_weights = 0, widest = kGridLanes, width = n_x;
@@ -117,7 +116,6 @@ void GridNet::pack(const GridModel& model) {
     const size_t of_hidden = n_hidden ? width : 0, of_x = n_hidden == 0 || model.skip ? n_x : 0;
     weights_.assign(n_weights + 2 * (of_hidden + of_x), 0);
     numbers_.assign(2 * widest * std::max<size_t>(n_hidden, 1), 0);
-    hidden_.assign(2 * widest, 0);
     int16_t* w = weights_.data();
     int32_t* numbers = numbers_.data();
     width = n_x;
@@ -144,33 +142,39 @@ void GridNet::pack(const GridModel& model) {
             const size_t to = i < n_before ? i : of_hidden + place[i - n_before];
             w[o * (of_hidden + of_x) + to] = last.weights[o * last.inputs + i];
         }
-        call_.bias[o] = last.bias[o] + (last.shift[o] ? 1 << (last.shift[o] - 1) : 0);
-        call_.shift[o] = last.shift[o];
+        shape_.bias[o] = last.bias[o] + (last.shift[o] ? 1 << (last.shift[o] - 1) : 0);
+        shape_.shift[o] = last.shift[o];
     }
-    call_.last = w;
-    call_.of_hidden = of_hidden;
-    call_.of_x = of_x;
-    call_.z = z_.data();
-    call_.x = x_.data();
-    call_.other = other_.data();
-    call_.ratios = ratios;
-    call_.others = others;
-    call_.layers = layers_.data();
-    call_.n_layers = n_hidden;
-    call_.hidden = hidden_.data();
-    call_.widest = widest;
+    shape_.last = w;
+    shape_.of_hidden = of_hidden;
+    shape_.of_x = of_x;
+    shape_.ratios = ratios;
+    shape_.others = others;
+    shape_.layers = layers_.data();
+    shape_.n_layers = n_hidden;
+    shape_.widest = widest;
+    for (Row& row : rows_) {
+        row.z.assign(padded(ratios) + kGridLanes, 0);
+        row.other.assign(others, 0);
+        row.x.assign(n_x + kGridLanes, 0);
+        row.hidden.assign(2 * widest, 0);
+        row.cell.z = row.z.data();
+        row.cell.other = row.other.data();
+        row.cell.x = row.x.data();
+        row.cell.hidden = row.hidden.data();
+    }
 }
 
 // Which taps are inside along all axes but the last, for the row of this cell.
-void GridNet::enter(size_t cell) {
+void GridNet::enter(Row& of, size_t cell) {
     const auto& n = extents_.n;
     size_t row = cell / n[3];
-    row_begin_ = row * n[3];
-    row_end_ = row_begin_ + n[3];
+    of.begin = row * n[3];
+    of.end = of.begin + n[3];
     std::array<size_t, 3> at;
     for (size_t d = 3; d-- > 0; row /= n[d]) at[d] = row % n[d];
-    std::fill(z_.begin(), z_.end(), 0);
-    for (const Tap& tap : insides_) other_[tap.place] = 0;
+    std::fill(of.z.begin(), of.z.end(), 0);
+    std::fill(of.other.begin(), of.other.end(), int16_t(0));
     size_t left = 0, right = 0;
     const auto choose = [&](const std::vector<Tap>& all, std::vector<Tap>& inside) {
         inside.clear();
@@ -186,48 +190,76 @@ void GridNet::enter(size_t cell) {
             right = std::max(right, static_cast<size_t>(std::max<int>(tap.at[3], 0)));
         }
     };
-    choose(values_, row_values_);
-    choose(missed_, row_misses_);
-    choose(insides_, row_insides_);
-    left_ = row_begin_ + left;
-    right_ = right < n[3] ? row_end_ - right : row_begin_;
+    choose(values_, of.values);
+    choose(missed_, of.misses);
+    choose(insides_, of.insides);
+    of.whole = of.values.size() == values_.size() && of.misses.size() == missed_.size();
+    of.left = of.begin + left;
+    of.right = right < n[3] ? of.end - right : of.begin;
 }
 
-Guess GridNet::guess(size_t cell, int64_t P, int64_t expected) {
-    if (cell < row_begin_ || cell >= row_end_) enter(cell);
+GridNet::Row& GridNet::prepare(const GridAsk& ask) {
+    const size_t cell = ask.place;
+    const auto in_row = [&](const Row& row) { return cell >= row.begin && cell < row.end; };
+    Row& row = in_row(rows_[0]) ? rows_[0] : in_row(rows_[1]) ? rows_[1] : rows_[cell / extents_.n[3] & 1];
+    if (!in_row(row)) enter(row, cell);
     constexpr int32_t kFar = 1 << 22;
-    const auto whole = static_cast<int32_t>(P >> 8), part = static_cast<int32_t>(P & 255);
+    const auto whole = static_cast<int32_t>(ask.P >> 8), part = static_cast<int32_t>(ask.P & 255);
     const int32_t* u = u_ + cell;
     const int32_t* s = misses_ + cell;
+    int32_t* z = row.z.data();
     // |u| < 2^30: differences fit
-    const auto off = [&](ptrdiff_t at) { return std::clamp(u[at] - whole, -kFar, kFar) * 256 - part; };
-    if (cell >= left_ && cell < right_) {
-        for (const Tap& tap : row_values_) z_[tap.place] = off(tap.distance);
-        for (const Tap& tap : row_misses_) z_[tap.place] = s[tap.distance];
-        for (const Tap& tap : row_insides_) other_[tap.place] = 4096;
+    const auto off = [&](int32_t x) { return std::clamp(x - whole, -kFar, kFar) * 256 - part; };
+    if (cell >= row.left && cell < row.right) {
+        if (row.whole) {
+            // places are in the order of the taps
+            const size_t values = value_at_.size(), misses = miss_at_.size();
+            for (size_t i = 0; i < values; i++) z[i] = u[value_at_[i]];
+            for (size_t i = 0; i < values; i++) z[i] = off(z[i]);
+            for (size_t i = 0; i < misses; i++) z[values + i] = s[miss_at_[i]];
+        } else {
+            for (const Tap& tap : row.values) z[tap.place] = off(u[tap.distance]);
+            for (const Tap& tap : row.misses) z[tap.place] = s[tap.distance];
+        }
+        for (const Tap& tap : row.insides) row.other[tap.place] = 4096;
     } else {
-        const auto x = static_cast<ptrdiff_t>(cell - row_begin_), end = static_cast<ptrdiff_t>(extents_.n[3]);
+        const auto x = static_cast<ptrdiff_t>(cell - row.begin), end = static_cast<ptrdiff_t>(extents_.n[3]);
         const auto in = [&](const Tap& tap) { return x + tap.at[3] >= 0 && x + tap.at[3] < end; };
-        for (const Tap& tap : row_values_) z_[tap.place] = in(tap) ? off(tap.distance) : 0;
-        for (const Tap& tap : row_misses_) z_[tap.place] = in(tap) ? s[tap.distance] : 0;
-        for (const Tap& tap : row_insides_) other_[tap.place] = in(tap) ? 4096 : 0;
+        for (const Tap& tap : row.values) z[tap.place] = in(tap) ? off(u[tap.distance]) : 0;
+        for (const Tap& tap : row.misses) z[tap.place] = in(tap) ? s[tap.distance] : 0;
+        for (const Tap& tap : row.insides) row.other[tap.place] = in(tap) ? 4096 : 0;
     }
-    const auto unit = static_cast<uint64_t>(expected) + 4;
+    const auto unit = static_cast<uint64_t>(ask.expected) + 4;
     const int l = 63 - __builtin_clzll(unit);
     const auto mantissa = static_cast<int32_t>((unit << 7 >> l) & 127);
     const int32_t octaves = 256 * l + 2 * mantissa;
     const int down = std::max(l - 8, 0);
-    call_.bound = l + 8 < 30 ? 1 << (l + 8) : 1 << 30;
-    call_.reciprocal = (1 << 22) / (257 + 2 * mantissa);
-    call_.down = down;
-    call_.up = l + 8 - down;
-    for (uint32_t i : levels_) other_[i] = static_cast<int16_t>(4 * octaves - 8192);
-    for (uint32_t i : phases_) other_[i] = static_cast<int16_t>(l < 8 ? (part - 128) * 32 : 0);
-    kernel_(call_);
+    row.cell.bound = l + 8 < 30 ? 1 << (l + 8) : 1 << 30;
+    row.cell.reciprocal = (1 << 22) / (257 + 2 * mantissa);
+    row.cell.down = down;
+    row.cell.up = l + 8 - down;
+    for (uint32_t i : levels_) row.other[i] = static_cast<int16_t>(4 * octaves - 8192);
+    for (uint32_t i : phases_) row.other[i] = static_cast<int16_t>(l < 8 ? (part - 128) * 32 : 0);
+    row.octaves = octaves;
+    return row;
+}
+
+void GridNet::guess(GridAsk* asks, size_t n) {
+    Row* rows[2] = {};
+    GridNetCell* cells[2] = {};
+    for (size_t i = 0; i < n; i++) {
+        rows[i] = &prepare(asks[i]);
+        cells[i] = &rows[i]->cell;
+    }
+    kernel_(shape_, cells, n);
     constexpr int32_t kMostTurn = 4096, kMostOctaves = 2048;
-    const int64_t moved = P + ((std::clamp(call_.y[0], -kMostTurn, kMostTurn) * static_cast<int64_t>(unit)) >> 6);
-    const int context = (octaves + std::clamp(call_.y[1], -kMostOctaves, kMostOctaves) + 96) >> 6;
-    return {std::clamp(moved, low_, high_), std::clamp(context, 0, 95)};
+    for (size_t i = 0; i < n; i++) {
+        const int64_t unit = asks[i].expected + 4;
+        const int64_t moved = asks[i].P + ((std::clamp(cells[i]->y[0], -kMostTurn, kMostTurn) * unit) >> 6);
+        const int context = (rows[i]->octaves + std::clamp(cells[i]->y[1], -kMostOctaves, kMostOctaves) + 96) >> 6;
+        asks[i].P = std::clamp(moved, low_, high_);
+        asks[i].context = std::clamp(context, 0, 95);
+    }
 }
 
 }  // namespace grid
@@ -259,16 +291,16 @@ void outputs(const GridNetLayer& layer, size_t o, const int16_t* in, int32_t* su
 
 }  // namespace
 
-void grid_net_portable(GridNetCall& call) {
-    for (size_t i = 0; i < call.ratios; i++) {
-        const int32_t z = std::clamp(call.z[i], -call.bound, call.bound);
-        call.x[i] = static_cast<int16_t>(std::clamp(((z >> call.down) * call.reciprocal) >> call.up, -8192, 8192));
+static void run_portable(const GridNetShape& shape, GridNetCell& cell) {
+    for (size_t i = 0; i < shape.ratios; i++) {
+        const int32_t z = std::clamp(cell.z[i], -cell.bound, cell.bound);
+        cell.x[i] = static_cast<int16_t>(std::clamp(((z >> cell.down) * cell.reciprocal) >> cell.up, -8192, 8192));
     }
-    for (size_t i = 0; i < call.others; i++) call.x[call.ratios + i] = call.other[i];
-    const int16_t* in = call.x;
-    int16_t* out = call.hidden;
-    for (size_t l = 0; l < call.n_layers; l++) {
-        const GridNetLayer& layer = call.layers[l];
+    for (size_t i = 0; i < shape.others; i++) cell.x[shape.ratios + i] = cell.other[i];
+    const int16_t* in = cell.x;
+    int16_t* out = cell.hidden;
+    for (size_t l = 0; l < shape.n_layers; l++) {
+        const GridNetLayer& layer = shape.layers[l];
         for (size_t o = 0; o < layer.outputs; o += 16) {
             int32_t sum[16];
             outputs(layer, o, in, sum);
@@ -279,15 +311,19 @@ void grid_net_portable(GridNetCall& call) {
             }
         }
         in = out;
-        out = out == call.hidden ? call.hidden + call.widest : call.hidden;
+        out = out == cell.hidden ? cell.hidden + shape.widest : cell.hidden;
     }
     for (size_t o = 0; o < 2; o++) {
-        const int16_t* w = call.last + o * (call.of_hidden + call.of_x);
-        int32_t sum = call.bias[o];
-        for (size_t i = 0; i < call.of_hidden; i++) sum += w[i] * in[i];
-        for (size_t i = 0; i < call.of_x; i++) sum += w[call.of_hidden + i] * call.x[i];
-        call.y[o] = sum >> call.shift[o];
+        const int16_t* w = shape.last + o * (shape.of_hidden + shape.of_x);
+        int32_t sum = shape.bias[o];
+        for (size_t i = 0; i < shape.of_hidden; i++) sum += w[i] * in[i];
+        for (size_t i = 0; i < shape.of_x; i++) sum += w[shape.of_hidden + i] * cell.x[i];
+        cell.y[o] = sum >> shape.shift[o];
     }
+}
+
+void grid_net_portable(const GridNetShape& shape, GridNetCell* const* cell, size_t cells) {
+    for (size_t i = 0; i < cells; i++) run_portable(shape, *cell[i]);
 }
 
 }  // namespace baler

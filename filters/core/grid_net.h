@@ -6,6 +6,7 @@
 
 #include "grid_cells.h"
 #include "grid_net_kernels.h"
+#include "grid_rows.h"
 #include "table_model.h"
 
 namespace baler {
@@ -29,7 +30,7 @@ std::shared_ptr<const GridModel> parse_grid_model(ByteReader& in);
 
 namespace grid {
 
-// Runs a network along the raster scan of a chunk.
+// Runs a network along the raster scan of a chunk, in two rows at most at the same time, one of them even, one odd.
 class GridNet {
   public:
     // u, misses: one per cell, owned by the caller, known (or filled) for all cells before the one that is asked for
@@ -37,7 +38,13 @@ class GridNet {
     static bool fits(const GridModel& model, const Extents& extents);
 
     // P, expected: of the cell before the network
-    Guess guess(size_t cell, int64_t P, int64_t expected);
+    Guess guess(size_t cell, int64_t P, int64_t expected) {
+        GridAsk ask{cell, P, expected, 0};
+        guess(&ask, 1);
+        return {ask.P, ask.context};
+    }
+    // One cell or two: the network's P and context take the places of what was asked.
+    void guess(GridAsk* asks, size_t n);
 
   private:
     struct Tap {
@@ -46,25 +53,34 @@ class GridNet {
         uint32_t place;  // in z, or among the others
     };
 
+    // A row that is gone through.
+    struct Row {
+        size_t begin = 0, end = 0, left = 0, right = 0;  // from left to right all taps are inside along the row
+        bool whole = false;                              // and along the other axes
+        std::vector<Tap> values, misses, insides;        // those inside along the other axes
+        std::vector<int32_t> z;
+        std::vector<int16_t> other, x, hidden;
+        GridNetCell cell{};
+        int32_t octaves = 0;
+    };
+
     void pack(const GridModel& model);
-    void enter(size_t cell);
+    void enter(Row& row, size_t cell);
+    Row& prepare(const GridAsk& ask);
 
     std::vector<Tap> values_, missed_, insides_;
     std::vector<uint32_t> levels_, phases_;
     std::vector<int16_t> weights_;        // of all layers, aligned pieces
     std::vector<int32_t> numbers_;        // biases and shifts
     std::vector<GridNetLayer> layers_;
-    GridNetCall call_{};
+    GridNetShape shape_{};
     GridNetKernel kernel_;
 
     const Extents& extents_;
     const int32_t *u_, *misses_;
     int64_t low_, high_;
-    std::vector<int32_t> z_;
-    std::vector<int16_t> other_, x_, hidden_;
-    // the row that the last cell was in
-    size_t row_begin_ = 0, row_end_ = 0, left_ = 0, right_ = 0;
-    std::vector<Tap> row_values_, row_misses_, row_insides_;  // those inside along the other axes
+    std::vector<ptrdiff_t> value_at_, miss_at_;  // distances of all
+    Row rows_[2];
 };
 
 }  // namespace grid
