@@ -12,7 +12,7 @@ double n_log_n(uint64_t n) {
         for (size_t i = 2; i < t.size(); i++) t[i] = static_cast<double>(i) * std::log2(static_cast<double>(i));
         return t;
     }();
-    if (n < table.size()) return table[n];
+    if (n < table.size()) return table[static_cast<size_t>(n)];
     return static_cast<double>(n) * std::log2(static_cast<double>(n));
 }
 

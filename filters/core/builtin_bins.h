@@ -26,7 +26,7 @@ class BinSearch {
     BinSearch(const std::vector<Bin>& bins, int64_t origin, int bits);
     uint16_t operator()(int64_t r) const {
         const uint64_t x = static_cast<uint64_t>(r) - origin_;
-        const uint64_t cell = x >> shift_;
+        const auto cell = static_cast<size_t>(x >> shift_);
         uint32_t low = first_[cell], high = first_[cell + 1];
         while (low < high) {
             const uint32_t middle = (low + high + 1) >> 1;

@@ -60,7 +60,7 @@ class Matcher {
         for (uint64_t offset : repeats.offset)
             if (offset <= i && four(p_ + i - offset) == four(p_ + i)) weigh(m, i, static_cast<size_t>(offset), 5.0f);
         const uint64_t h = hash(i);
-        Row& row = rows_[h >> 8];
+        Row& row = rows_[static_cast<size_t>(h >> 8)];
         const auto tag = static_cast<uint8_t>(h);
         for (uint32_t back = 1; back <= kRow && m.length < kEnough; back++) {
             const uint32_t slot = (row.next - back) % kRow;
@@ -80,7 +80,7 @@ class Matcher {
     void insert(size_t i) {
         if (i + 8 > n_) return;
         const uint64_t h = hash(i);
-        put(rows_[h >> 8], static_cast<uint8_t>(h), i);
+        put(rows_[static_cast<size_t>(h >> 8)], static_cast<uint8_t>(h), i);
     }
 
   private:

@@ -168,7 +168,7 @@ std::vector<uint8_t> get_bytes(ByteReader& in, size_t limit) {
         const auto s = static_cast<size_t>(last);
         start[s] = at;
         freq[s] = static_cast<uint32_t>(f);
-        std::fill_n(symbol_of.begin() + at, f, static_cast<uint8_t>(last));
+        std::fill_n(symbol_of.data() + at, f, static_cast<uint8_t>(last));
         at += freq[s];
     }
     if (at != kByteScale) in.damaged("a byte run's table does not add up");

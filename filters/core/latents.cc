@@ -75,7 +75,7 @@ void decode_latents(const TableModel& model, const Prepared& prepared, const std
         bench.run(n);
         const int32_t* out = bench.outputs.data();
         const int32_t* logit = out + bench.stride * static_cast<size_t>(std::count_if(
-            model.variables.begin(), model.variables.begin() + model.columns, [](const Variable& v) { return !v.derived; }));
+            model.variables.data(), model.variables.data() + model.columns, [](const Variable& v) { return !v.derived; }));
         for (size_t c = 0; c < model.columns; c++) {
             const Variable& variable = model.variables[c];
             if (variable.derived) continue;

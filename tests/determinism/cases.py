@@ -200,9 +200,16 @@ def the_rest(cases: Cases) -> None:
         cases.array(f"bounds-{'x'.join(map(str, shape))}", array, model=model_of_bounds(several))
 
 
+def golden(cases: Cases) -> None:
+    """What earlier releases wrote."""
+    for path in sorted((Path(__file__).parents[1] / "fixtures").glob("*.frame")):
+        model = path.with_suffix(".baler")
+        cases.frame(f"golden-{path.stem}", path.read_bytes(), model.read_bytes() if model.exists() else None)
+
+
 def make_cases(folder: Path) -> Cases:
     cases = Cases(folder)
-    for kind in (tables, models, grids, records, the_rest):
+    for kind in (tables, models, grids, records, the_rest, golden):
         kind(cases)
     cases.write()
     return cases

@@ -8,6 +8,7 @@ emulator, WebAssembly under Node), as far as the machine has what they need, and
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -23,6 +24,7 @@ from twin import network
 
 from baler_codec import native
 
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 FULL = os.environ.get("BALER_MATRIX") == "full"
 SETS = ("portable", "sse2", "avx2", "avx512", "avx512vnni")
 STATES = ("flush", "down", "up", "zero")
@@ -102,6 +104,13 @@ def test_encoding_again_gives_the_frame(reference: Run, cases: Cases) -> None:
         given = (cases.folder / f"{name}.latents").exists()  # by another encoder: the library's own finds others
         if ("encode", name) in reference.words and native.frame_info(_bytes(cases, name)).stable and not given:
             assert reference.words["decode", name]["again"] == written[name], name
+
+
+def test_golden_values(reference: Run) -> None:
+    """What the golden files say of themselves; every other build is held to the same."""
+    for path in FIXTURES.glob("*.frame"):
+        said = json.loads(path.with_suffix(".json").read_text())["sha256"]
+        assert reference.words["decode", f"golden-{path.stem}"]["values"] == said, path.stem
 
 
 def _bytes(cases: Cases, name: str) -> np.ndarray:
