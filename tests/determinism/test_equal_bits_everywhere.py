@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import twin
-from builds import BUILDS, SANITIZED, Build, driver_of
+from builds import BUILDS, FILTERS, SANITIZED, Build, driver_of
 from cases import Cases, make_cases
 from twin import network
 
