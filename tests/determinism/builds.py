@@ -86,14 +86,13 @@ BUILDS = [
         "wasm32",
     ),
 ]
-SANITIZED = Build(
-    "sanitized", "g++", "-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined", "cmake g++"
-)
+SANITIZERS = "-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined"
+SANITIZED = Build("sanitized", "g++", SANITIZERS, "cmake g++")
 
 
-def driver_of(library: Path, folder: Path) -> list[str]:
+def driver_of(library: Path, folder: Path, options: str = "-O1") -> list[str]:
     """A driver that calls this library, as it lies there."""
-    command = ["g++", "-std=c++17", "-O1", f"-I{FILTERS / 'include'}", str(HERE / "driver.cc"), str(library)]
+    command = ["g++", "-std=c++17", *options.split(), f"-I{FILTERS / 'include'}", str(HERE / "driver.cc"), str(library)]
     command += [f"-Wl,-rpath,{library.parent}", "-o", str(folder / "driver")]
     subprocess.run(command, check=True, capture_output=True, text=True)
     return [str(folder / "driver")]
