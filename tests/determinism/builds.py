@@ -79,7 +79,7 @@ BUILDS = [
     Build(
         "wasm32",
         "emcc",
-        "-O2",
+        "-O2 -msimd128",
         "cmake emscripten nodejs",
         ("node",),
         (f"-DCMAKE_TOOLCHAIN_FILE={EMSCRIPTEN}",),
