@@ -22,6 +22,20 @@ void put_item(void* out, size_t i, uint64_t bits, uint32_t itemsize) {
     }
 }
 
+// The value of an index, as put_item() wants it.
+uint64_t item_of(const GridChunk& chunk, int64_t k) {
+    uint64_t item = 0;
+    with_dtype(chunk.dtype.kind, chunk.dtype.size, [&](auto zero) {
+        chunk.lattice->restore(&k, 1, &zero, 1);
+        if constexpr (sizeof zero == 1) { uint8_t x; std::memcpy(&x, &zero, 1); item = x; }
+        else if constexpr (sizeof zero == 2) { uint16_t x; std::memcpy(&x, &zero, 2); item = x; }
+        else if constexpr (sizeof zero == 4) { uint32_t x; std::memcpy(&x, &zero, 4); item = x; }
+        else std::memcpy(&item, &zero, 8);
+        return 0;
+    });
+    return item;
+}
+
 // The values of all cells but those of classes.
 void put_values(const GridChunk& chunk, const Units& units, const Classes& classes, const int32_t* u, size_t n, void* out) {
     if (units.kind == Units::direct) {
@@ -43,17 +57,23 @@ void put_values(const GridChunk& chunk, const Units& units, const Classes& class
 
 // Cells of the classes, whose values do not come from u.
 uint64_t put_classes(const GridChunk& chunk, const Classes& classes, void* out) {
+    const uint32_t itemsize = chunk.dtype.size;
+    std::vector<uint64_t> items;  // of the classes of one value
+    for (const CellClass& c : classes.list) {
+        items.push_back(c.bits);
+        if (c.type == CellClass::index) items.back() = item_of(chunk, c.k);
+    }
     uint64_t exact = 0;
     size_t literal = 0, far = 0;
-    for (size_t i = 0; i < classes.of.size(); i++) {
+    const size_t n = classes.of.size();
+    for (size_t i = 0; i < n; i++) {
         if (!classes.of[i]) continue;
-        const CellClass& c = classes.list[classes.of[i] - 1u];
-        if (c.type == CellClass::item || c.type == CellClass::literal) {
-            exact++;
-            put_item(out, i, c.type == CellClass::item ? c.bits : classes.literals[literal++], chunk.dtype.size);
-        } else {
-            const int64_t k = c.type == CellClass::index ? c.k : classes.far[far++];
-            chunk.lattice->restore(&k, 1, static_cast<uint8_t*>(out) + i * chunk.dtype.size, 1);
+        const size_t j = classes.of[i] - size_t(1);
+        switch (classes.list[j].type) {
+            case CellClass::far: put_item(out, i, item_of(chunk, classes.far[far++]), itemsize); break;
+            case CellClass::literal: put_item(out, i, classes.literals[literal++], itemsize); exact++; break;
+            case CellClass::item: exact++; [[fallthrough]];
+            default: put_item(out, i, items[j], itemsize);
         }
     }
     return exact;

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import twin
 from twin.grid_scans import AXES, PARITY, RASTER, SLICES
 
+import baler_codec
 from baler_codec import Baler
 from baler_codec.errors import CorruptDataError
 
@@ -20,6 +27,12 @@ SHAPES = [
     (3, 9, 21), (4, 17, 9), (2, 3, 4, 5), (3, 3, 6, 7), (2, 5, 9, 4), (2, 3, 3, 4, 6), (2, 2, 2, 3, 2, 5),
     (2, 32), (5, 33), (3, 4, 40), (2, 3, 2, 35), (2, 2, 1, 3, 3, 33), (1, 130),
 ]  # fmt: skip
+DECODE = """
+import hashlib, sys
+from baler_codec import Baler
+for line in open(sys.argv[1]):
+    print(hashlib.sha256(bytes(Baler().decode(bytes.fromhex(line)))).hexdigest())
+"""
 
 
 def assert_agree(data: bytes) -> np.ndarray | None:
@@ -77,3 +90,38 @@ def test_what_the_encoder_writes():
         modes.append((frame_of(data).mode, frame_of(data).stable))
     assert sum(mode == "grid" for mode, _ in modes) >= 30, "the test has lost its subject"
     assert ("grid", False) in modes
+
+
+def test_all_instruction_sets_decode_the_same(tmp_path):
+    """Streams by chance and of the encoder: every scan, open and closed, with masks, small and large numbers."""
+    found, lines = [], []
+
+    def add(data: bytes) -> None:
+        try:
+            array = Baler().decode(data)
+        except CorruptDataError:
+            return
+        found.append(hashlib.sha256(bytes(array)).hexdigest())
+        lines.append(data.hex())
+
+    for name, kind in SCANS.items():
+        for i, shape in enumerate([(3, 4, 40), (5, 130), (2, 3, 9, 67), (300,), (2, 2, 2, 3, 3, 35)]):
+            if name == "slices" and len(shape) < 3:
+                continue
+            for closed in (False, True):
+                for seed in range(3):
+                    add(random_frame(70000 + 100 * i + 10 * kind + 2 * seed + closed, shape, kind, closed))
+    for seed in range(24):
+        dtype, mask = ("f4", "f8", "i2", "i4")[seed % 4], MASKS[seed % len(MASKS)]
+        array = make_field(
+            seed, dtype, ((40, 70), (7, 33, 49), (2, 5, 20, 36))[seed % 3], KINDS[seed % len(KINDS)], mask, "C"
+        )
+        add(Baler(bound=("abs=0.01", "abs=2", "exact")[seed % 3], stable=bool(seed & 8)).encode(array))
+    assert len(found) >= 80, "the test has lost its subject"
+    (tmp_path / "frames").write_text("\n".join(lines))
+    for isa in ("portable", "avx2", "avx512"):
+        settings = os.environ | {"BALER_ISA": isa, "PYTHONPATH": str(Path(baler_codec.__file__).parents[1])}
+        out = subprocess.run(
+            [sys.executable, "-c", DECODE, str(tmp_path / "frames")], env=settings, capture_output=True, text=True
+        )
+        assert out.stdout.split() == found, (isa, out.stderr)
