@@ -114,9 +114,10 @@ void GridNet::pack(const GridModel& model) {
     }
     const NetLayer& last = model.layers.back();
     const size_t of_hidden = n_hidden ? width : 0, of_x = n_hidden == 0 || model.skip ? n_x : 0;
-    weights_.assign(n_weights + 2 * (of_hidden + of_x), 0);
+    weights_.assign(n_weights + 2 * (of_hidden + of_x) + kGridLanes, 0);
     numbers_.assign(2 * widest * std::max<size_t>(n_hidden, 1), 0);
     int16_t* w = weights_.data();
+    while (reinterpret_cast<uintptr_t>(w) % 64) w++;  // whole cache lines
     int32_t* numbers = numbers_.data();
     width = n_x;
     for (size_t l = 0; l < n_hidden; l++) {

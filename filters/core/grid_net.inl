@@ -20,21 +20,29 @@ BALER_TARGET static inline void enter(const GridNetShape& shape, GridNetCell& ce
 // 32 outputs of a layer for M cells.
 template <size_t M>
 BALER_TARGET static inline void tile(const GridNetLayer& layer, size_t o, const int16_t* const* in, int16_t* const* out) {
-    constexpr size_t N = kGridLanes / Lanes::size;
-    Lanes sum[M][N];
+    constexpr size_t N = kGridLanes / Lanes::size, K = N > 2 ? 1 : 2;  // K sums each need not wait for each other
+    Lanes sum[M][N], more[M][N];
     for (size_t m = 0; m < M; m++)
-        for (size_t i = 0; i < N; i++) sum[m][i] = Lanes::load(layer.bias + o + i * Lanes::size);
+        for (size_t i = 0; i < N; i++) {
+            sum[m][i] = Lanes::load(layer.bias + o + i * Lanes::size);
+            if (K > 1) more[m][i] = Lanes::all(0);
+        }
     const int16_t* w = layer.weights + 2 * o;
-    for (size_t p = 0; p < layer.pairs; p++, w += 2 * layer.outputs) {
-        Lanes weight[N];
-        for (size_t i = 0; i < N; i++) weight[i] = Lanes::load(w + 2 * i * Lanes::size);
+    const size_t step = 2 * layer.outputs;
+    const auto add = [&](Lanes (&to)[M][N], size_t p, const int16_t* at) BALER_TARGET {
         for (size_t m = 0; m < M; m++) {
             int32_t pair;
             __builtin_memcpy(&pair, in[m] + 2 * p, 4);
             const Lanes x = Lanes::all(pair);
-            for (size_t i = 0; i < N; i++) sum[m][i] = sum[m][i].dot(x, weight[i]);
+            for (size_t i = 0; i < N; i++) to[m][i] = to[m][i].dot(x, Lanes::load(at + 2 * i * Lanes::size));
         }
+    };
+    for (size_t p = 0; p < layer.pairs; p += K, w += K * step) {
+        add(sum, p, w);
+        if (K > 1) add(more, p + 1, w + step);
     }
+    for (size_t m = 0; m < M; m++)
+        for (size_t i = 0; K > 1 && i < N; i++) sum[m][i] = sum[m][i].plus(more[m][i]);
     for (size_t m = 0; m < M; m++)
         for (size_t i = 0; i < N; i += 2) {
             const Lanes low = sum[m][i].right_each(Lanes::load(layer.shift + o + i * Lanes::size));

@@ -22,6 +22,7 @@ struct Lanes {
     BALER_TARGET inline Lanes least(Lanes x) const { return {_mm256_min_epi32(v, x.v)}; }
     BALER_TARGET inline Lanes most(Lanes x) const { return {_mm256_max_epi32(v, x.v)}; }
     BALER_TARGET inline Lanes times(Lanes x) const { return {_mm256_mullo_epi32(v, x.v)}; }
+    BALER_TARGET inline Lanes plus(Lanes x) const { return {_mm256_add_epi32(v, x.v)}; }
     BALER_TARGET inline Lanes right(int n) const { return {_mm256_sra_epi32(v, _mm_cvtsi32_si128(n))}; }
     BALER_TARGET inline Lanes right_each(Lanes n) const { return {_mm256_srav_epi32(v, n.v)}; }
     BALER_TARGET inline Lanes dot(Lanes a, Lanes b) const { return {_mm256_add_epi32(v, _mm256_madd_epi16(a.v, b.v))}; }

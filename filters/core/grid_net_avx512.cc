@@ -27,6 +27,7 @@ struct Lanes {
     BALER_TARGET inline Lanes least(Lanes x) const { return {_mm512_min_epi32(v, x.v)}; }
     BALER_TARGET inline Lanes most(Lanes x) const { return {_mm512_max_epi32(v, x.v)}; }
     BALER_TARGET inline Lanes times(Lanes x) const { return {_mm512_mullo_epi32(v, x.v)}; }
+    BALER_TARGET inline Lanes plus(Lanes x) const { return {_mm512_add_epi32(v, x.v)}; }
     BALER_TARGET inline Lanes right(int n) const { return {_mm512_sra_epi32(v, _mm_cvtsi32_si128(n))}; }
     BALER_TARGET inline Lanes right_each(Lanes n) const { return {_mm512_srav_epi32(v, n.v)}; }
     BALER_TARGET inline Lanes dot(Lanes a, Lanes b) const { return {_mm512_dpwssd_epi32(v, a.v, b.v)}; }
