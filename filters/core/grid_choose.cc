@@ -1,72 +1,55 @@
 #include "grid_choose.h"
 
 #include <algorithm>
+#include <map>
+#include <memory>
+
+#include "grid_sample.h"
 
 namespace baler::grid {
 namespace {
 
-constexpr size_t kSketch = 16384;    // cells looked at for an estimate
-constexpr size_t kCloserLook = 49152;
+constexpr double kLeastSketch = 4096, kMostSketch = 16384;  // cells looked at for an estimate
 constexpr size_t kFinalists = 3;
 constexpr double kNearly = 1.08;     // estimates up to so much more than the least are final
 constexpr double kSmooth = 1;        // bits a cell below which finer coarse levels are tried
 constexpr double kCloseBelow = 6;    // bits a cell from which on a closed loop gains nothing
-constexpr double kCloseParity = 3;  // ... a parity scan's
+constexpr double kCloseParity = 3;   // ... a parity scan's
 
-// A grid as one of its turns shows it.
-struct View {
-    int turn;
-    Extents extents;
-    const std::vector<int32_t>* open;
-    const std::vector<int32_t>* closed;  // or null
-    const uint8_t* of;                   // or null
-
-    View(const Subject& s, int by)
-        : turn(by), extents(turned(s.extents, by)), open(s.open), closed(s.closed), of(s.of) {
-        if (by == 0) return;
-        if (of) {
-            own_of_ = grid::turn(std::vector<uint8_t>(of, of + extents.cells()), s.extents, by);
-            of = own_of_.data();
-        }
-        own_open_ = grid::turn(*open, s.extents, by);
-        open = &own_open_;
-        if (!closed) return;
-        own_closed_ = grid::turn(*closed, s.extents, by);
-        closed = &own_closed_;
-    }
-    View(const View&) = delete;
-
-  private:
-    std::vector<int32_t> own_open_, own_closed_;
-    std::vector<uint8_t> own_of_;
-};
-
-// Bits of the whole, from a part of its cells. hasty: by the neighbours' values alone, without what past predictions
-// missed by (and never in a closed loop, which makes the values).
-double sketch(const View& view, Choice choice, bool hasty, size_t looked_at = kSketch) {
-    choice.hasty = hasty;
-    if (choice.closed) looked_at = kCloserLook;  // small groups want enough to be fitted
-    choice.sketch = std::min(0.999, static_cast<double>(looked_at) / static_cast<double>(view.extents.cells()));
-    Encoder encoder(view.extents, choice.closed ? *view.closed : *view.open, view.of, choice);
+double bits_of(Encoder&& encoder) {
     encoder.fit();
     const Cost cost = encoder.estimate();
     return cost.symbols + cost.side;
 }
 
+// Bits from a part of the cells, by the neighbours' values alone, without what past predictions missed by (and never in
+// a closed loop, which makes the values).
+double hasty(const Lent& grid, Choice choice) {
+    const auto cells = static_cast<double>(grid.extents.cells());
+    choice.sketch = std::min(0.999, std::clamp(cells / 16, kLeastSketch, kMostSketch) / cells);
+    return bits_of(Encoder(grid, choice));
+}
+
+// Everything is tried in haste on the whole grid, and some of it with everything on a sample of whole blocks: what that
+// is to haste there, it will be everywhere.
 class Chooser {
   public:
-    explicit Chooser(const Subject& subject) : subject_(subject) {}
+    explicit Chooser(const Subject& subject) : subject_(subject), whole_(subject) {}
 
     Choice run() {
-        raster();
-        const bool solid = can_turn(subject_.extents) && !subject_.lean;
+        const Choice first = plain(Scan::raster, 0);
+        look(first);
+        Choice unfitted = first;
+        unfitted.fitted = false;
+        look(unfitted);
+        look(plain(Scan::parity, 0));
+        const bool solid = can_turn(subject_.extents);
         for (int by = 0; by < (solid ? kTurns : 1); by++) {
-            const View view(subject_, by);
-            others(view, by == 0 ? Scan::parity : Scan::raster);
-            others(view, Scan::slices);
-            loops(view);
+            if (by) look(plain(Scan::raster, by));
+            look(plain(Scan::slices, by));
         }
-        finals();
+        finals(first);
+        loops();
         return best_;
     }
     bool close() const { return best_.net && least_plain_ < 1.1 * least_; }
@@ -82,86 +65,87 @@ class Chooser {
 
     void offer(const Choice& c, double bits) {
         if (!c.net) least_plain_ = std::min(least_plain_, bits);
-        if (!c.closed && !c.net) fixed_.emplace_back(bits, c);
         if (bits >= least_) return;
         least_ = bits;
         best_ = c;
     }
 
-    // The raster is the measure: once with everything, and once in haste, as the others are.
-    void raster() {
-        const View view(subject_, 0);
-        const Choice c = plain(Scan::raster, 0);
-        const double full = sketch(view, c, false);
-        offer(c, full);
-        raster_ = full;
-        const double hasty = sketch(view, c, true);
-        // what misses tell helps rasters most
-        full_scale_ = full / hasty;
-        scale_ = std::clamp(full_scale_ * 1.02 + 0.02, 0.97, 1.0);
-        Choice unfitted = c;
-        unfitted.fitted = false;
-        offer(unfitted, sketch(view, unfitted, true) * 1.01);
+    void look(const Choice& c) {
+        const Lent grid = whole_.turned(c.turn);
+        if (Order::possible(c.scan, grid.extents)) fixed_.emplace_back(hasty(grid, c), c);
+    }
+
+    Sample& sample(int by) {
+        std::unique_ptr<Sample>& s = samples_[by];
+        if (!s) s = std::make_unique<Sample>(subject_, whole_, by);
+        return *s;
+    }
+
+    double everything(const Choice& c) {
+        Sample& s = sample(c.turn);
+        return bits_of(c.closed ? Encoder(s.extents(), std::vector<int32_t>(s.closed()), s.of(), c)
+                                : Encoder(s.extents(), std::vector<int32_t>(s.open()), s.of(), c));
+    }
+
+    // What misses tell helps rasters most.
+    void finals(const Choice& raster) {
+        const double in_haste = hasty(sample(0).lent(), raster);
+        const double full = everything(raster), scale = full / in_haste;
+        raster_ = fixed_[0].first * scale;
+        sample_to_whole_ = raster_ / full;
+        const auto expected = [&](const std::pair<double, Choice>& a) {
+            if (!a.second.fitted) return a.first * 1.01;
+            return a.first * (a.second.scan == Scan::raster ? scale : std::clamp(scale * 1.02 + 0.02, 0.8, 1.0));
+        };
+        std::sort(fixed_.begin(), fixed_.end(), [&](const auto& a, const auto& b) { return expected(a) < expected(b); });
+        double bar = expected(fixed_[0]) * kNearly;
+        for (size_t i = 0; i < fixed_.size(); i++) {
+            const Choice& c = fixed_[i].second;
+            if (i >= kFinalists || expected(fixed_[i]) > bar) break;
+            if (c.scan == Scan::raster && !c.turn && c.fitted) offer(c, raster_);
+            else if (fixed_.size() > 1 && expected(fixed_[1]) < bar) offer(c, fixed_[i].first * everything(c) / hasty(sample(c.turn).lent(), c));
+            else offer(c, expected(fixed_[i]));
+        }
         if (!subject_.net) return;
-        Choice learned = c;
+        Choice learned = raster;
         learned.net = subject_.net;
-        offer(learned, sketch(view, learned, false));
+        offer(learned, everything(learned) * sample_to_whole_);
     }
 
-    void others(const View& view, Scan scan) {
-        if (!Order::possible(scan, view.extents)) return;
-        const Choice c = plain(scan, view.turn);
-        offer(c, sketch(view, c, true) * (scan == Scan::raster ? full_scale_ : scale_));
-    }
-
-    void loops(const View& view) {
+    void loops() {
         const double a_cell = raster_ / static_cast<double>(subject_.extents.cells());
         if (!subject_.closed || a_cell > kCloseBelow) return;
-        loop(view, Scan::slices, true, 0);
-        loop(view, Scan::slices, false, 0);
-        if (view.turn) return;
-        loop(view, Scan::raster, true, 0);
-        const bool smooth = a_cell < kSmooth;
-        if (a_cell < kCloseParity) loop(view, Scan::parity, true, smooth ? 2 : 0);
-        if (!smooth || Order::possible(Scan::slices, view.extents)) return;
-        loop(view, Scan::axes, false, 0);
-        loop(view, Scan::axes, true, 0);
-        loop(view, Scan::axes, true, 2);
-    }
-
-    // Hasty estimates on the fixed lattice that lie close to each other are looked at again, with everything.
-    void finals() {
-        if (best_.closed || best_.net) return;
-        std::sort(fixed_.begin(), fixed_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-        size_t n = 0;
-        while (n < fixed_.size() && n < kFinalists && fixed_[n].first < kNearly * fixed_[0].first) n++;
-        if (n < 2) return;
-        least_ = 1e300;
-        for (size_t i = 0; i < n; i++) {
-            const View view(subject_, fixed_[i].second.turn);
-            const double bits = sketch(view, fixed_[i].second, false, kCloserLook);
-            if (bits >= least_) continue;
-            least_ = bits;
-            best_ = fixed_[i].second;
+        const bool solid = can_turn(subject_.extents), smooth = a_cell < kSmooth;
+        for (int by = 0; by < (solid ? kTurns : 1); by++) {
+            loop(Scan::slices, by, true, 0);
+            loop(Scan::slices, by, false, 0);
         }
+        loop(Scan::raster, 0, true, 0);
+        if (a_cell < kCloseParity) loop(Scan::parity, 0, true, smooth ? 2 : 0);
+        if (!smooth || Order::possible(Scan::slices, subject_.extents)) return;
+        loop(Scan::axes, 0, false, 0);
+        loop(Scan::axes, 0, true, 0);
+        loop(Scan::axes, 0, true, 2);
     }
 
     // Weights that are not fitted keep coarse levels smooth where there is little to code.
-    void loop(const View& view, Scan scan, bool fitted, int finer) {
-        if (!Order::possible(scan, view.extents)) return;
-        Choice c = plain(scan, view.turn);
+    void loop(Scan scan, int by, bool fitted, int finer) {
+        if (!Order::possible(scan, turned(subject_.extents, by)) || !Order::possible(scan, sample(by).extents())) return;
+        Choice c = plain(scan, by);
         c.closed = true;
         c.fitted = fitted;
         c.finer = finer;
-        offer(c, sketch(view, c, false));
+        offer(c, everything(c) * sample_to_whole_);
     }
 
     const Subject& subject_;
+    Whole whole_;
     Choice best_;
     double least_ = 1e300, least_plain_ = 1e300;
-    std::vector<std::pair<double, Choice>> fixed_;  // offers on the fixed lattice without a network
-    double full_scale_ = 1, scale_ = 1;  // full by hasty bits, of rasters and of other scans
-    double raster_ = 0;  // its bits on the fixed lattice
+    std::vector<std::pair<double, Choice>> fixed_;  // on the fixed lattice without a network: hasty bits
+    std::map<int, std::unique_ptr<Sample>> samples_;  // by turn
+    double raster_ = 0;  // bits on the fixed lattice
+    double sample_to_whole_ = 1;
 };
 
 }  // namespace

@@ -13,7 +13,6 @@ struct Subject {
     const std::vector<int32_t>* open = nullptr;
     const std::vector<int32_t>* closed = nullptr;  // or null
     int fineness = 0;
-    bool lean = false;                      // save memory: no turns
     const GridModel* net = nullptr;         // of the model, if it fits the grid
 };
 

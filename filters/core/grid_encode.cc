@@ -10,7 +10,6 @@ namespace {
 
 using namespace grid;
 
-constexpr size_t kManyCells = size_t(1) << 20;
 constexpr int kFineness = 7, kLeastFineness = 4;
 
 // Units of a closed loop: steps of the bound divided by 2^fineness + 1, so that the nearest of them and half a step of
@@ -114,8 +113,6 @@ bool grid_encode(const GridChunk& chunk, std::vector<int64_t>&& k, const ColumnE
     subject.open = &u;
     subject.closed = can_close ? &loop.u : nullptr;
     subject.fineness = loop.fineness;
-    // 8 bytes of memory for each byte of the chunk have to do
-    subject.lean = chunk.dtype.size <= 2 && n > kManyCells;
     if (chunk.net && GridNet::fits(*chunk.net, extents)) subject.net = chunk.net;
     int32_t low = INT32_MAX, high = INT32_MIN;
     size_t coded = 0;
@@ -151,6 +148,7 @@ bool grid_encode(const GridChunk& chunk, std::vector<int64_t>&& k, const ColumnE
             const std::vector<uint8_t> of_turned = choice.turn ? turn(classes.of, extents, choice.turn) : std::vector<uint8_t>();
             std::vector<int32_t>& values = choice.closed ? loop.u : u;
             if (choice.turn) values = turn(values, extents, choice.turn);
+            choice.final = true;
             Encoder encoder(turned(extents, choice.turn), std::move(values), of_turned.empty() ? of : of_turned.data(), choice);
             encoder.fit();
             encoder.release_truth();

@@ -3,39 +3,86 @@
 #include <algorithm>
 #include <cmath>
 
+#include "grid_pieces.h"
+#include "instruction_set.h"
+
 namespace baler::grid {
 
 constexpr double kSpareBelow = 65536;  // bits
+constexpr double kExact = 0x1p52;      // sums below are whole in doubles
+constexpr size_t kFewCells = 4;        // in a row: one by one
 
-Encoder::Encoder(const Extents& extents, std::vector<int32_t> u, const uint8_t* of, const Choice& choice)
-    : order_(choice.scan, extents), choice_(choice), of_(of), params_(order_), walker_(order_) {
-    cells_.r.assign(u.size(), 0);
-    sketch_below_ = static_cast<uint64_t>(choice.sketch * 0x1p32);
+Encoder::GroupRules::GroupRules(const Order& order, const Params& params, size_t group)
+    : rules(order, params, group), low(static_cast<double>(rules.low)), high(static_cast<double>(rules.high)) {
+    const GroupParams& p = params.groups[group];
+    // w_0 stands for what the others leave of 1
+    double rest = 65536, size = 0, gains = 0;
+    for (int i = 1; i < rules.taps; i++) {
+        weight[i] = p.weight[i];
+        rest -= weight[i];
+        size += std::fabs(weight[i]);
+    }
+    weight[0] = rest;
+    size += std::fabs(rest);
+    for (int i = 0; i < rules.taps; i++) gains += std::fabs(gain[i] = p.fed_back ? p.gain[i] : 0);
+    exact_weights = size * std::max({std::fabs(low), std::fabs(high), 256.0}) * 0x1p-7 < kExact;
+    exact_gains = gains * 0x1p30 < kExact;
+    for (int j = 0; j < kScaleTerms; j++) scale[j] = p.scale[j];
+    ends[0] = rules.near;
+    ends[1] = rules.mid;
+    ends[2] = rules.wide;
+}
+
+Encoder::Encoder(const Extents& extents, const std::array<size_t, 4>& strides, const uint8_t* of, const Choice& choice)
+    : order_(choice.scan, extents), choice_(choice), of_(of), params_(order_), kernels_(instruction_set().grid_strips),
+      walker_(order_, strides) {
     params_.closed = choice.closed;
     params_.net = choice.net != nullptr;
     params_.fineness = choice.closed ? choice.fineness : 0;
+}
+
+Encoder::Encoder(const Extents& extents, std::vector<int32_t>&& u, const uint8_t* of, const Choice& choice)
+    : Encoder(extents, Walker::strides_of(extents), of, choice) {
     if (choice.closed) truth_ = u;
-    cells_.u = std::move(u);
-    set_range();
-    set_fine();
-}
-
-std::vector<Rules> Encoder::rules() const {
-    std::vector<Rules> list;
-    for (size_t g = 0; g < order_.groups.size(); g++)
-        list.emplace_back(order_, params_, order_.groups[g].cells || list.empty() ? g : 0);
-    return list;
-}
-
-void Encoder::set_range() {
+    own_ = std::move(u);
+    u_ = own_.data();
     int32_t low = INT32_MAX, high = INT32_MIN;
-    for (size_t i = 0; i < cells_.u.size(); i++) {
-        if (of_ && of_[i]) continue;
-        low = std::min(low, cells_.u[i]);
-        high = std::max(high, cells_.u[i]);
+    const size_t n = own_.size();
+    if (!of_) {
+        for (size_t i = 0; i < n; i++) {
+            low = std::min(low, u_[i]);
+            high = std::max(high, u_[i]);
+        }
+    } else {
+        for (size_t i = 0; i < n; i++) {
+            low = std::min(low, of_[i] ? low : u_[i]);
+            high = std::max(high, of_[i] ? high : u_[i]);
+        }
     }
+    start(low, high);
+}
+
+Encoder::Encoder(const Lent& lent, const Choice& choice) : Encoder(lent.extents, lent.strides, lent.of, choice) {
+    u_ = lent.u;
+    start(lent.low, lent.high);
+}
+
+void Encoder::start(int32_t low, int32_t high) {
     params_.low = low <= high ? low : 0;
     params_.high = low <= high ? high : 0;
+    const int64_t margin = params_.closed ? int64_t(2) << params_.fineness : 0;
+    narrow_ = int64_t(params_.high) - params_.low + 2 * margin + 2 < 1 << 23;
+    set_fine();
+    set_rules();
+    find_serial();
+    looked_at_ = order_.extents.cells();
+    if (choice_.sketch < 1) choose_pieces();
+}
+
+void Encoder::set_rules() {
+    rules_.clear();
+    for (size_t g = 0; g < order_.groups.size(); g++)
+        rules_.emplace_back(order_, params_, order_.groups[g].cells || g == 0 ? g : 0);
 }
 
 // Coarse levels carry the others' predictions, so that it pays to code them better.
@@ -52,48 +99,64 @@ void Encoder::set_fine() {
     }
 }
 
-bool Encoder::sampled(uint32_t group, size_t position, double wanted) const {
-    const double cells = static_cast<double>(order_.groups[group].cells);
-    if (cells <= wanted) return true;
-    const uint64_t hash = (static_cast<uint64_t>(position) * 0x9E3779B97F4A7C15u) >> 32;
-    return static_cast<double>(hash) * cells < wanted * 0x1p32;
+void Encoder::find_serial() {
+    serial_.assign(order_.groups.size(), 0);
+    const auto mark = [&](size_t group, size_t step) {
+        for (const Tap& tap : order_.groups[group].taps)
+            if (!tap.at[0] && !tap.at[1] && !tap.at[2] && tap.at[3] % static_cast<int32_t>(step) == 0) serial_[group] = 1;
+    };
+    for (const Pass& pass : order_.passes) mark(pass.group, pass.stride[3]);
+    if (order_.scan == Scan::raster)
+        for (size_t g = 0; g < order_.groups.size(); g++) mark(g, 1);
 }
 
 // Cells that are not coded get what the decoder will put there.
 void Encoder::fill() {
-    if (!of_) return;
-    const std::vector<Rules> rule = rules();
-    walker_.walk([&](uint32_t g, size_t p, size_t step, size_t count, const ptrdiff_t* at) {
-        for (size_t i = 0; i < count; i++, p += step) {
-            if (of_[p]) cells_.u[p] = rule[g].fill(cells_.u.data() + p, at, before(p));
-        }
+    if (!of_ || own_.empty()) return;
+    pieces([&](const Piece& piece) {
+        for (size_t i = 0, p = piece.at; i < piece.count; i++, p += piece.step)
+            if (of_[p]) own_[p] = rules_[piece.group].rules.fill(&own_[p], piece.taps, before(p));
     });
 }
 
 void Encoder::fit() {
-    fill();
+    if (narrow_) fit_as<int32_t>();
+    else fit_as<double>();
+}
+
+template <class D>
+void Encoder::fit_as() {
+    offs<D>().resize(looked_at_);
+    if (!choice_.closed) fill();
     if (choice_.fitted) fit_weights();
-    if (choice_.hasty) {
-        fit_scales();
-        fit_maps();
-        return;
-    }
-    if (choice_.closed && choice_.fitted) {
+    set_rules();
+    if (!choice_.closed && choice_.fitted) fill();  // by the weights as they are now
+    if (choice_.sketch < 1) {
+        open_offs<D>();
+    } else {
+        r_.resize(order_.extents.cells());
         run();
-        fit_weights();
+        if (choice_.closed && choice_.fitted) {
+            fit_weights();
+            set_rules();
+        }
+        if (choice_.fitted) {
+            s_.assign(order_.extents.cells(), 0);
+            if (choice_.closed) run();
+            else find_misses();
+            if (!choice_.net) fit_gains();  // a network sees the misses itself, and does more with them
+            set_rules();
+            if (!any_fed_back(params_) && !choice_.net) std::vector<int32_t>().swap(s_);
+            else if (!choice_.net) run();
+        }
     }
-    if (choice_.fitted) {
-        cells_.s.assign(cells_.u.size(), 0);
-        run();
-        if (!choice_.net) fit_gains();  // a network sees the misses itself, and does more with them
-        if (!any_fed_back(params_) && !choice_.net) std::vector<int32_t>().swap(cells_.s);
-    }
-    if (choice_.closed || cells_.s.size() || !choice_.fitted) run();
     fit_scales();
+    set_rules();
     if (choice_.net)
-        net_ = std::make_unique<GridNet>(*choice_.net, order_.extents, cells_.u.data(), cells_.s.data(), params_.low, params_.high);
+        net_ = std::make_unique<GridNet>(*choice_.net, order_.extents, u_, s_.data(), params_.low, params_.high);
+    find_contexts();
     fit_maps();
-    if (choice_.sketch == 1) spare();
+    if (choice_.final) spare();
 }
 
 // Where little is coded parameters may cost more than they save.
@@ -104,135 +167,195 @@ void Encoder::spare() {
     };
     double least = bits();
     if (least > kSpareBelow) return;
-    const auto keep_if_less = [&](Params&& other) {
+    const auto keep_if_less = [&](Params&& other, bool scales) {
         std::swap(params_, other);
+        set_rules();
+        if (scales) find_contexts();
         const double now = bits();
-        if (now < least) least = now;
-        else std::swap(params_, other);
+        if (now < least) {
+            least = now;
+            return;
+        }
+        std::swap(params_, other);
+        set_rules();
+        if (scales) find_contexts();
     };
     Params flat = params_;
     for (ScaleMap& map : flat.maps) map = ScaleMap();
-    keep_if_less(std::move(flat));
+    keep_if_less(std::move(flat), false);
+    if (net_) return;
     Params usual = params_;
     for (GroupParams& group : usual.groups) {
         group.scaled = false;
         std::copy_n(kDefaultScale, kScaleTerms, group.scale);
     }
     for (ScaleMap& map : usual.maps) map = ScaleMap();
-    keep_if_less(std::move(usual));
+    keep_if_less(std::move(usual), true);
 }
 
-// Predictions, what they miss by, and in a closed loop what the decoder will see.
+// The first prediction of a row.
+void Encoder::first_row(const Piece& piece, const GroupRules& g, double* P) const {
+    const int32_t* u = u_ + piece.at;
+    if (piece.taps && g.exact_weights && piece.count >= kFewCells) {
+        kernels_.weigh(u, strip_of(piece), g.weight, 1.0 / 256, nullptr, g.low, g.high, P);
+        return;
+    }
+    for (size_t i = 0; i < piece.count; i++, u += piece.step)
+        P[i] = static_cast<double>(piece.taps ? g.rules.predict(u, piece.taps) : g.rules.alone(before(piece.at + i * piece.step)));
+}
+
+// P from the first prediction.
+void Encoder::second_row(const Piece& piece, const GroupRules& g, double* P) const {
+    if (!piece.taps || !g.rules.params->fed_back || s_.empty()) return;
+    const int32_t* s = s_.data() + piece.at;
+    if (g.exact_gains && piece.count >= kFewCells) {
+        kernels_.weigh(s, strip_of(piece), g.gain, 1.0 / 65536, P, g.low, g.high, P);
+        return;
+    }
+    for (size_t i = 0; i < piece.count; i++, s += piece.step)
+        P[i] = static_cast<double>(g.rules.corrected(static_cast<int64_t>(P[i]), s, piece.taps));
+}
+
 void Encoder::run() {
-    const std::vector<Rules> rule = rules();
-    walker_.walk([&](uint32_t g, size_t p, size_t step, size_t count, const ptrdiff_t* at) {
-        const Rules& rules = rule[g];
-        for (size_t i = 0; i < count; i++, p += step) {
-            int32_t* u = cells_.u.data() + p;
-            uint16_t* r = cells_.r.data() + p;
+    if (choice_.closed) narrow_ ? closed_run<int32_t>() : closed_run<double>();
+    else narrow_ ? open_offs<int32_t>() : open_offs<double>();
+}
+
+// What first predictions miss by, in an open loop.
+void Encoder::find_misses() {
+    double P[kStrip];
+    pieces([&](const Piece& piece) {
+        first_row(piece, rules_[piece.group], P);
+        kernels_.misses(u_ + piece.at, strip_of(piece), P, s_.data() + piece.at);
+        if (!of_) return;
+        for (size_t i = 0, p = piece.at; i < piece.count; i++, p += piece.step)
+            if (of_[p]) s_[p] = 0;
+    });
+}
+
+template <class D>
+void Encoder::open_offs() {
+    D* d = offs<D>().data();
+    double P[kStrip];
+    runs_.clear();
+    pieces([&](const Piece& piece) {
+        const GroupRules& g = rules_[piece.group];
+        // misses below 2^30 tell the first predictions
+        if (narrow_ && !s_.empty()) kernels_.firsts(u_ + piece.at, s_.data() + piece.at, strip_of(piece), P);
+        else first_row(piece, g, P);
+        second_row(piece, g, P);
+        if (runs_.empty() || runs_.back().first != piece.group) runs_.emplace_back(piece.group, 0);
+        runs_.back().second += piece.count;
+        const GridStrip row = strip_of(piece);
+        off_kernels<D>().open(u_ + piece.at, row, P, d + piece.index);
+        if (r_.empty()) return;
+        off_kernels<D>().records(d + piece.index, row, r_.data() + piece.at);
+        if (!of_) return;
+        for (size_t i = 0, p = piece.at; i < piece.count; i++, p += piece.step)
+            if (of_[p]) r_[p] = g.rules.fill_record(r_.data() + p, piece.taps);
+    });
+}
+
+// What the decoder of a closed loop will see.
+template <class D>
+void Encoder::closed_run() {
+    D* d = offs<D>().data();
+    double first[kStrip], P[kStrip];
+    runs_.clear();
+    pieces([&](const Piece& piece) {
+        const GroupRules& g = rules_[piece.group];
+        if (runs_.empty() || runs_.back().first != piece.group) runs_.emplace_back(piece.group, 0);
+        runs_.back().second += piece.count;
+        if (!piece.taps || serial_[piece.group]) {
+            closed_serial(piece, g, d + piece.index);
+            return;
+        }
+        first_row(piece, g, first);
+        std::copy_n(first, piece.count, P);
+        second_row(piece, g, P);
+        int32_t* u = own_.data() + piece.at;
+        off_kernels<D>().closed(truth_.data() + piece.at, strip_of(piece), P, g.rules.fine, g.rules.fineness, u,
+                                d + piece.index, r_.data() + piece.at);
+        if (!s_.empty()) kernels_.misses(u, strip_of(piece), first, s_.data() + piece.at);
+        if (!of_) return;
+        for (size_t i = 0, p = piece.at; i < piece.count; i++, p += piece.step) {
+            if (!of_[p]) continue;
+            own_[p] = g.rules.fill(&own_[p], piece.taps, before(p));
+            r_[p] = g.rules.fill_record(r_.data() + p, piece.taps);
+            if (!s_.empty()) s_[p] = 0;
+        }
+    });
+}
+
+// Cell by cell, where each needs the one before it.
+template <class D>
+void Encoder::closed_serial(const Piece& piece, const GroupRules& g, D* d) {
+    const Rules& rules = g.rules;
+    for (size_t i = 0, p = piece.at; i < piece.count; i++, p += piece.step) {
+        int32_t* u = own_.data() + p;
+        if (of_ && of_[p]) {
+            *u = rules.fill(u, piece.taps, before(p));
+            r_[p] = rules.fill_record(r_.data() + p, piece.taps);
+            if (!s_.empty()) s_[p] = 0;
+            continue;
+        }
+        int32_t* s = s_.empty() ? nullptr : s_.data() + p;
+        const int64_t first = piece.taps ? rules.predict(u, piece.taps) : rules.alone(before(p));
+        const int64_t P = piece.taps ? rules.corrected(first, s, piece.taps) : first;
+        const int64_t rounded = (P + 128) >> 8;
+        const int64_t n = (truth_[p] - rounded + (int64_t(1) << (rules.fine - 1))) >> rules.fine;
+        *u = static_cast<int32_t>(rounded + n * (int64_t(1) << rules.fine));
+        r_[p] = rules.closed_record(*u - rounded);
+        d[i] = static_cast<D>(static_cast<int64_t>(*u) * 256 - P);
+        if (s) *s = Rules::miss(*u, first);
+    }
+}
+
+template <class D>
+void Encoder::feature_row(const Piece& piece, const GroupRules& g, const D* d, GridFeatures& f) const {
+    const uint16_t* r = r_.empty() ? nullptr : r_.data() + piece.at;
+    const int32_t* u = u_ + piece.at;
+    if (piece.taps && (!r || piece.count >= kFewCells)) {
+        off_kernels<D>().features(u, r, strip_of(piece), g.ends, d, g.rules.down, f);
+        return;
+    }
+    for (size_t i = 0; i < piece.count; i++, u += piece.step) {
+        int64_t one[kScaleTerms];
+        const int64_t P = static_cast<int64_t>(*u) * 256 - static_cast<int64_t>(d[i]);
+        if (piece.taps) g.rules.features(u, r + i * piece.step, piece.taps, P, one);
+        else g.rules.features_alone(before(piece.at + i * piece.step), P, one);
+        for (int j = 0; j < 6; j++) f.f[j][i] = static_cast<int32_t>(one[j]);
+    }
+}
+
+void Encoder::find_contexts() {
+    context_.resize(looked_at_);
+    if (narrow_) contexts_as<int32_t>();
+    else contexts_as<double>();
+}
+
+template <class D>
+void Encoder::contexts_as() {
+    D* d = offs<D>().data();
+    GridFeatures f;
+    pieces([&](const Piece& piece) {
+        const GroupRules& g = rules_[piece.group];
+        uint8_t* context = context_.data() + piece.index;
+        feature_row(piece, g, d + piece.index, f);
+        if (!net_) kernels_.contexts(f, piece.count, g.scale, context);
+        for (size_t i = 0, p = piece.at; (net_ || of_) && i < piece.count; i++, p += piece.step) {
             if (of_ && of_[p]) {
-                *u = rules.fill(u, at, before(p));
-                *r = rules.fill_record(r, at);
+                context[i] = kNotCoded;
                 continue;
             }
-            int32_t* s = cells_.s.empty() ? nullptr : cells_.s.data() + p;
-            const int64_t first = at ? rules.predict(u, at) : rules.alone(before(p));
-            const int64_t P = at ? rules.corrected(first, s, at) : first;
-            if (params_.closed) {
-                const int64_t rounded = (P + 128) >> 8;
-                const int64_t n = (truth_[p] - rounded + (int64_t(1) << (rules.fine - 1))) >> rules.fine;
-                *u = static_cast<int32_t>(rounded + n * (int64_t(1) << rules.fine));
-                *r = rules.closed_record(*u - rounded);
-            } else {
-                *r = rules.open_record(*u, P);
-            }
-            if (s) *s = Rules::miss(*u, first);
+            if (!net_) continue;
+            const int64_t one[kScaleTerms] = {f.f[0][i], f.f[1][i], f.f[2][i], f.f[3][i], f.f[4][i], f.f[5][i], 1};
+            const int64_t value = static_cast<int64_t>(u_[p]) * 256;
+            const auto [P, c] = net_->guess(p, value - static_cast<int64_t>(d[piece.index + i]), g.rules.expected(one));
+            d[piece.index + i] = static_cast<D>(value - P);
+            context[i] = static_cast<uint8_t>(c);
         }
     });
-}
-
-template <class Put>
-void Encoder::emit(bool in_order, Put&& put) {
-    const std::vector<Rules> rule = rules();
-    std::vector<std::vector<const SymbolTable*>> tables;
-    for (const ScaleMap& map : params_.maps) {
-        tables.emplace_back();
-        for (int c = 0; c < kContexts; c++)
-            tables.back().push_back(symbol_tables(map.shape[c], ScaleIndex(map.J[c]).scale));
-    }
-    const auto cell = [&](uint32_t g, size_t p, const ptrdiff_t* at) {
-        const Rules& rules = rule[g];
-        const int32_t* u = cells_.u.data() + p;
-        const auto [P, context] = guess(rules, p, at);
-        const ScaleIndex index(rules.map->J[context]);
-        const bool fine = params_.closed || index.shift;
-        const int64_t rounded = (P + 128) >> 8;
-        int64_t n = params_.closed ? (*u - rounded) >> rules.fine : *u - (fine ? rounded : P >> 8);
-        uint64_t part = 0;
-        if (index.shift) {
-            n += int64_t(1) << (index.shift - 1);
-            part = static_cast<uint64_t>(n) & ((uint64_t(1) << index.shift) - 1);
-            n >>= index.shift;
-        }
-        const int phase = fine ? kCentred : static_cast<int>((P >> 5) & 7);
-        put(tables[params_.map_of[g]][static_cast<size_t>(context)][phase], n, index.shift, part);
-    };
-    if (!in_order) return each(cell);
-    walker_.walk_coded([&](uint32_t g, size_t p, size_t step, size_t count, const ptrdiff_t* at) {
-        for (size_t i = 0; i < count; i++, p += step)
-            if (!of_ || !of_[p]) cell(g, p, at);
-    });
-}
-
-namespace {
-
-// The escape of a number: 7 bits for its length, then its zigzag.
-uint64_t zigzag(int64_t n) { return (static_cast<uint64_t>(n) << 1) ^ static_cast<uint64_t>(n >> 63); }
-
-int length(uint64_t z) { return z ? 64 - __builtin_clzll(z) : 0; }
-
-}  // namespace
-
-std::vector<uint8_t> Encoder::code(BitWriter& bits, int& lane_bits) {
-    // states cost 4 bytes a lane: not more than a hundredth of the stream
-    const double bytes = estimate().symbols / 8;
-    lane_bits = 0;
-    while (lane_bits < kMostLaneBits && (8 << lane_bits) * 100 < bytes) lane_bits++;
-    RansEncoder coder(1 << lane_bits);
-    coder.begin_run();
-    emit(true, [&](const SymbolTable& table, int64_t n, int shift, uint64_t part) {
-        const int64_t symbol = n + table.reach;
-        if (symbol >= 0 && symbol < table.escape()) {
-            const uint32_t s = table.packed(static_cast<uint32_t>(symbol));
-            coder.put(s & 0xffff, (s >> 16) + 1);
-        } else {
-            const uint32_t s = table.packed(table.escape());
-            coder.put(s & 0xffff, (s >> 16) + 1);
-            const uint64_t z = zigzag(n);
-            bits.put(static_cast<uint64_t>(length(z)), 7);
-            if (z) bits.put(z, length(z));
-        }
-        if (shift) bits.put(part, shift);
-    });
-    std::vector<uint8_t> stream;
-    coder.finish(stream);
-    return stream;
-}
-
-Cost Encoder::estimate() {
-    const float* price = bits_of_frequency();
-    Cost cost;
-    emit(false, [&](const SymbolTable& table, int64_t n, int shift, uint64_t) {
-        const int64_t symbol = n + table.reach;
-        if (symbol >= 0 && symbol < table.escape()) cost.symbols += price[table.freq(static_cast<uint32_t>(symbol))];
-        else cost.symbols += price[table.freq(table.escape())] + 7.f + static_cast<float>(length(zigzag(n)));
-        cost.symbols += shift;
-    });
-    SideWriter side;
-    write_params(side, order_, params_);
-    cost.symbols /= choice_.sketch;
-    cost.side = 8 * static_cast<double>(side.finish().size());
-    return cost;
 }
 
 }  // namespace baler::grid

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "grid_net.h"
+#include "grid_strips.h"
 
 namespace baler::grid {
 
@@ -16,8 +17,8 @@ struct Choice {
     int fineness = 7;      // closed
     int finer = 0;         // closed: extra bits of fineness a coarse level of a hierarchy gets, at most
     const GridModel* net = nullptr;  // raster, open
-    bool hasty = false;    // in a sketch: no misses, no records
-    double sketch = 1;     // below 1: only such a part of the cells is looked at, to fit and to estimate
+    double sketch = 1;     // below 1: such a part of the cells, by the neighbours' values alone (open)
+    bool final = false;    // to be coded: parameters have to pay
 };
 
 // Sizes of what was made, in bits.
@@ -25,11 +26,36 @@ struct Cost {
     double symbols = 0, side = 0;
 };
 
+// Cells of a group next to each other in the order of the scan, whose taps lie at the same distances.
+struct Piece {
+    uint32_t group, count;
+    size_t at, step;           // the first cell, and from cell to cell
+    const ptrdiff_t* taps;     // distances; null: none is inside
+    size_t index;              // of the first cell in the order of the scan, of those that are looked at
+};
+
+constexpr uint8_t kNotCoded = 255;  // in place of a context
+
+// Cells to be looked at, filled where they are not coded, in memory of any strides.
+struct Lent {
+    const int32_t* u = nullptr;
+    const uint8_t* of = nullptr;  // class of each cell, or null when all are coded
+    Extents extents;
+    std::array<size_t, 4> strides{};
+    int32_t low = 0, high = 0;    // of all u
+};
+
 class Encoder {
   public:
-    // u: truth, as many as the extents have cells; of: class of each cell, or null when all are coded
-    Encoder(const Extents& extents, std::vector<int32_t> u, const uint8_t* of, const Choice& choice);
+    // u: truth, as many as the extents have cells
+    Encoder(const Extents& extents, std::vector<int32_t>&& u, const uint8_t* of, const Choice& choice);
+    Encoder(const Lent& lent, const Choice& choice);  // for a sketch
 
+    // The cells as they were given, what is not coded filled by default weights.
+    std::vector<int32_t> filled() {
+        fill();
+        return std::move(own_);
+    }
     // Fits everything. The cells' u are then what the decoder will see.
     void fit();
     // Codes all cells. Returns the symbols' stream, of 2^lane_bits lanes.
@@ -39,68 +65,90 @@ class Encoder {
 
     const Order& order() const { return order_; }
     const Params& params() const { return params_; }
-    const std::vector<int32_t>& u() const { return cells_.u; }
+    const std::vector<int32_t>& u() const { return own_; }
     void release_truth() { std::vector<int32_t>().swap(truth_); }
 
   private:
-    template <class Cell>
-    void each(Cell&& cell);  // cell(group, position, distances or null), coded cells in order
+    // How a group's kernels are called.
+    struct GroupRules {
+        Rules rules;
+        double weight[kMaxTaps], gain[kMaxTaps], scale[kScaleTerms];
+        double low, high;
+        bool exact_weights, exact_gains;  // sums stay whole numbers
+        int ends[3];
+        GroupRules(const Order& order, const Params& params, size_t group);
+    };
+
+    Encoder(const Extents& extents, const std::array<size_t, 4>& strides, const uint8_t* of, const Choice& choice);
+    void start(int32_t low, int32_t high);
     void fill();
-    void set_range();
     void set_fine();
+    void set_rules();
+    void find_serial();
     void fit_weights();
     void fit_gains();
-    void run();
     void fit_scales();
     void fit_maps();
+    // symbol(group, d, context), coded cells in the order of the scan, or as they are coded
+    template <class D, class F> void each_symbol(F&& symbol);
+    template <class D, class F> void each_coded(F&& symbol);
     void spare();
-    template <class Put>
-    void emit(bool in_order, Put&& put);
+    void find_misses();
+    void run();
+    void find_contexts();
+    template <class D> void fit_as();
+    template <class D> void open_offs();
+    template <class D> void closed_run();
+    template <class D> void closed_serial(const Piece& piece, const GroupRules& rules, D* d);
+    template <class D> void contexts_as();
+    template <class D> Cost estimate_as();
+    template <class D> void put_symbols(RansEncoder& coder, BitWriter& bits);
+    template <class D> std::vector<D>& offs() {
+        if constexpr (std::is_same_v<D, int32_t>) return narrow_offs_;
+        else return wide_offs_;
+    }
+    template <class D> const GridOffKernels<D>& off_kernels() const {
+        if constexpr (std::is_same_v<D, int32_t>) return kernels_.narrow;
+        else return kernels_.wide;
+    }
+    // f(Piece), all that are looked at in the order of the scan
+    template <class F> void pieces(F&& f);
+    void choose_pieces();
     // u of the cell before in memory, for cells without neighbours
-    int32_t before(size_t p) const { return p ? cells_.u[p - 1] : 0; }
-    // P of a coded cell
-    int64_t prediction(const Rules& rules, size_t p, const ptrdiff_t* at) const {
-        if (!at) return rules.alone(before(p));
-        const int64_t first = rules.predict(cells_.u.data() + p, at);
-        return rules.corrected(first, cells_.s.empty() ? nullptr : cells_.s.data() + p, at);
-    }
-    Guess guess(const Rules& rules, size_t p, const ptrdiff_t* at) {
-        int64_t f[kScaleTerms];
-        const int64_t P = prediction(rules, p, at);
-        if (at) rules.features(cells_.u.data() + p, cells_.r.data() + p, at, P, f);
-        else rules.features_alone(before(p), P, f);
-        const int64_t e = rules.expected(f);
-        return net_ ? net_->guess(p, P, e) : Guess{P, context_of(e)};
-    }
-    bool sampled(uint32_t group, size_t position, double wanted) const;
-    bool looked_at(size_t position) const {
-        return choice_.sketch == 1 || ((static_cast<uint64_t>(position) * 0x9E3779B97F4A7C15u) >> 32) < sketch_below_;
-    }
-    std::vector<Rules> rules() const;
+    int32_t before(size_t cell) const { return cell ? u_[cell - 1] : 0; }
+    void first_row(const Piece& piece, const GroupRules& g, double* P) const;
+    void second_row(const Piece& piece, const GroupRules& g, double* P) const;
+    template <class D> void feature_row(const Piece& piece, const GroupRules& g, const D* d,
+                                         GridFeatures& f) const;
+    GridStrip strip_of(const Piece& p) const { return {p.taps, order_.groups[p.group].taps.size(), p.step, p.count}; }
+    double map_cells(size_t map) const;
+    template <class D> double sketched_bits();
+    template <class D> void fit_scales_as();
+    template <class D> void fit_maps_as();
 
     Order order_;
     Choice choice_;
     const uint8_t* of_;
     Params params_;
+    const GridStripKernels& kernels_;
     std::vector<int32_t> truth_;  // closed: what the cells should be; open: empty, the cells themselves
-    Cells cells_;
-    uint64_t sketch_below_ = uint64_t(1) << 32;
+    std::vector<int32_t> own_;
+    const int32_t* u_ = nullptr;
+    std::vector<uint16_t> r_;
+    std::vector<int32_t> s_;
+    bool narrow_ = true;          // distances to predictions fit 32 bits
+    std::vector<int32_t> narrow_offs_;  // in the order of the scan: 256 u - P
+    std::vector<double> wide_offs_;
+    std::vector<uint8_t> context_;
+    std::vector<std::pair<uint32_t, uint32_t>> runs_;  // group, cells: in the order of the scan
+    std::vector<GroupRules> rules_;
+    std::vector<uint8_t> serial_;  // groups with taps in the same row of the same pass
     Walker walker_;
+    size_t looked_at_ = 0;         // cells
+    std::vector<Piece> chosen_;    // of a sketch
+    std::vector<std::unique_ptr<ptrdiff_t[]>> chosen_taps_;
     std::unique_ptr<GridNet> net_;
 };
-
-template <class Cell>
-void Encoder::each(Cell&& cell) {
-    walker_.walk([&](uint32_t g, size_t p, size_t step, size_t count, const ptrdiff_t* at) {
-        for (size_t i = 0; i < count; i++, p += step) {
-            if (of_ && of_[p]) continue;
-            if (looked_at(p)) cell(g, p, at);
-        }
-    });
-}
-
-// Solves A x = b, A symmetric positive definite and full (n x n), in place; x in b. Directions without weight get 0.
-void solve_symmetric(std::vector<double>& A, std::vector<double>& b, size_t n);
 
 // Ideal bits of a frequency of 65536.
 const float* bits_of_frequency();

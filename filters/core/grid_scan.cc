@@ -275,9 +275,8 @@ Order::Order(Scan kind, const Extents& e) : scan(kind), extents(e) {
     }
 }
 
-Walker::Walker(const Order& order) : order_(order), resolved_(kRemembered) {
-    const auto& n = order.extents.n;
-    strides_ = {n[1] * n[2] * n[3], n[2] * n[3], n[3], 1};
+Walker::Walker(const Order& order, const std::array<size_t, 4>& strides)
+    : order_(order), strides_(strides), resolved_(kRemembered) {
     for (const Group& group : order.groups) {
         Reach reach;
         std::vector<ptrdiff_t> inner;

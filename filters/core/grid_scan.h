@@ -53,20 +53,33 @@ struct Order {
 // cells; null when no tap of the group is inside.
 class Walker {
   public:
-    explicit Walker(const Order& order);
+    explicit Walker(const Order& order) : Walker(order, strides_of(order.extents)) {}
+    // strides: of cells in memory along each axis, where that is not the grid's own
+    Walker(const Order& order, const std::array<size_t, 4>& strides);
+    static std::array<size_t, 4> strides_of(const Extents& e) {
+        return {e.n[1] * e.n[2] * e.n[3], e.n[2] * e.n[3], e.n[3], 1};
+    }
 
     template <class Row>
     void walk(Row&& row) {
+        walk_some([](size_t) { return true; }, row);
+    }
+    // Only lines along axis 3 for which keep(cells of the line) is true.
+    template <class Keep, class Row>
+    void walk_some(Keep&& keep, Row&& row) {
         const auto& n = order_.extents.n;
         for (size_t block = 0; block < order_.extents.blocks; block++) {
             const size_t origin = block * order_.extents.block();
-            for (const Pass& pass : order_.passes)
+            for (const Pass& pass : order_.passes) {
+                if (pass.start[3] >= n[3]) continue;
+                const size_t cells = (n[3] - 1 - pass.start[3]) / pass.stride[3] + 1;
                 for (size_t v = pass.start[0]; v < n[0]; v += pass.stride[0])
                     for (size_t t = pass.start[1]; t < n[1]; t += pass.stride[1]) {
                         const uint32_t g = order_.scan == Scan::raster ? Order::raster_group(v, t) : pass.group;
                         for (size_t y = pass.start[2]; y < n[2]; y += pass.stride[2])
-                            line(g, pass, origin, {v, t, y, 0}, row);
+                            if (keep(cells)) line(g, pass, origin, {v, t, y, 0}, row);
                     }
+            }
         }
     }
 
@@ -98,6 +111,8 @@ class Walker {
     std::pair<size_t, size_t> along(uint32_t group) const {
         return {static_cast<size_t>(-reach_[group].low[3]), static_cast<size_t>(reach_[group].high[3])};
     }
+    // Are these the distances of a group's taps where all are inside? Others are overwritten in time.
+    bool lasting(uint32_t group, const ptrdiff_t* at) const { return at == inner_[group].data(); }
 
   private:
     struct Reach {
@@ -110,7 +125,8 @@ class Walker {
         const size_t first = pass.start[3], step = pass.stride[3];
         if (first >= n[3]) return;
         const size_t count = (n[3] - 1 - first) / step + 1;
-        const size_t base = origin + at[0] * strides_[0] + at[1] * strides_[1] + at[2] * strides_[2] + first;
+        const size_t base = origin + at[0] * strides_[0] + at[1] * strides_[1] + at[2] * strides_[2] + first * strides_[3];
+        const size_t apart = step * strides_[3];
         const Reach& reach = reach_[g];
         // cells first ... of which the taps stay inside along this axis
         size_t left = 0, right = count;
@@ -122,16 +138,15 @@ class Walker {
         if (right < left) right = left;
         const auto edge = [&](size_t i) {
             at[3] = first + i * step;
-            row(g, base + i * step, step, size_t(1), resolve(g, at));
+            row(g, base + i * apart, apart, size_t(1), resolve(g, at));
         };
         for (size_t i = 0; i < left; i++) edge(i);
         if (right > left) {
             at[3] = first + left * step;
-            row(g, base + left * step, step, right - left, resolve(g, at));
+            row(g, base + left * apart, apart, right - left, resolve(g, at));
         }
         for (size_t i = right; i < count; i++) edge(i);
     }
-
 
     const Order& order_;
     std::array<size_t, 4> strides_{};

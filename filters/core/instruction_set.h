@@ -5,6 +5,7 @@
 #include "column_kernels.h"
 #include "grid_net_kernels.h"
 #include "grid_rows.h"
+#include "grid_strips.h"
 #include "network.h"
 #include "row_kernels.h"
 
@@ -17,6 +18,7 @@ struct InstructionSet {
     ColumnKernels columns;
     GridNetKernel grid_net;
     GridRowKernels grid_rows;
+    GridStripKernels grid_strips;
 };
 
 const InstructionSet& instruction_set();
