@@ -10,8 +10,9 @@ namespace baler::grid {
 namespace {
 
 constexpr double kLeastSketch = 4096, kMostSketch = 16384;  // cells looked at for an estimate
-constexpr size_t kFinalists = 3;
-constexpr double kNearly = 1.08;     // estimates up to so much more than the least are final
+constexpr size_t kFinalists = 4;
+constexpr double kPromising = 1.08;  // hasty estimates up to so much more than the least are looked at on a sample
+constexpr double kNearly = 1.04, kNearlyClosed = 1.12, kNearlySlices = 1.25;  // ... and such on the whole
 constexpr double kSmooth = 1;        // bits a cell below which finer coarse levels are tried
 constexpr double kCloseBelow = 6;    // bits a cell from which on a closed loop gains nothing
 constexpr double kCloseParity = 3;   // ... a parity scan's
@@ -50,9 +51,9 @@ class Chooser {
         }
         finals(first);
         loops();
-        return best_;
+        return best();
     }
-    bool close() const { return best_.net && least_plain_ < 1.1 * least_; }
+    bool close() const { return close_; }
 
   private:
     Choice plain(Scan scan, int by) const {
@@ -64,10 +65,40 @@ class Chooser {
     }
 
     void offer(const Choice& c, double bits) {
-        if (!c.net) least_plain_ = std::min(least_plain_, bits);
-        if (bits >= least_) return;
-        least_ = bits;
-        best_ = c;
+        offers_.emplace_back(bits, c);
+    }
+
+    // Offers that lie close to each other are looked at again, on the whole grid.
+    Choice best() {
+        std::stable_sort(offers_.begin(), offers_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+        double plain = 1e300;
+        for (const auto& o : offers_)
+            if (!o.second.net) plain = std::min(plain, o.first);
+        close_ = offers_[0].second.net && plain < 1.1 * offers_[0].first;
+        if (offers_[0].second.net) return offers_[0].second;
+        std::vector<Choice> last;
+        for (const auto& [bits, c] : offers_) {
+            // first slices cost more, and are more of a sample's
+            const double nearly = !c.closed ? kNearly : c.scan == Scan::slices && smooth_ ? kNearlySlices : kNearlyClosed;
+            if (last.size() < kFinalists && bits < offers_[0].first * nearly) last.push_back(c);
+        }
+        if (last.size() == 1) return last[0];
+        double least = 1e300;
+        Choice best;
+        for (const Choice& c : last) {
+            const double bits = on_whole(c);
+            if (bits >= least) continue;
+            least = bits;
+            best = c;
+        }
+        return best;
+    }
+
+    double on_whole(const Choice& c) {
+        const std::vector<int32_t>& u = c.closed ? *subject_.closed : *subject_.open;
+        std::vector<uint8_t> of;
+        if (c.turn && subject_.of) of = turn(std::vector<uint8_t>(subject_.of, subject_.of + u.size()), subject_.extents, c.turn);
+        return bits_of(Encoder(turned(subject_.extents, c.turn), turn(u, subject_.extents, c.turn), c.turn && subject_.of ? of.data() : subject_.of, c));
     }
 
     void look(const Choice& c) {
@@ -98,7 +129,7 @@ class Chooser {
             return a.first * (a.second.scan == Scan::raster ? scale : std::clamp(scale * 1.02 + 0.02, 0.8, 1.0));
         };
         std::sort(fixed_.begin(), fixed_.end(), [&](const auto& a, const auto& b) { return expected(a) < expected(b); });
-        double bar = expected(fixed_[0]) * kNearly;
+        const double bar = expected(fixed_[0]) * kPromising;
         for (size_t i = 0; i < fixed_.size(); i++) {
             const Choice& c = fixed_[i].second;
             if (i >= kFinalists || expected(fixed_[i]) > bar) break;
@@ -115,7 +146,7 @@ class Chooser {
     void loops() {
         const double a_cell = raster_ / static_cast<double>(subject_.extents.cells());
         if (!subject_.closed || a_cell > kCloseBelow) return;
-        const bool solid = can_turn(subject_.extents), smooth = a_cell < kSmooth;
+        const bool solid = can_turn(subject_.extents), smooth = smooth_ = a_cell < kSmooth;
         for (int by = 0; by < (solid ? kTurns : 1); by++) {
             loop(Scan::slices, by, true, 0);
             loop(Scan::slices, by, false, 0);
@@ -140,8 +171,8 @@ class Chooser {
 
     const Subject& subject_;
     Whole whole_;
-    Choice best_;
-    double least_ = 1e300, least_plain_ = 1e300;
+    std::vector<std::pair<double, Choice>> offers_;
+    bool close_ = false, smooth_ = false;
     std::vector<std::pair<double, Choice>> fixed_;  // on the fixed lattice without a network: hasty bits
     std::map<int, std::unique_ptr<Sample>> samples_;  // by turn
     double raster_ = 0;  // bits on the fixed lattice
