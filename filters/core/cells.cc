@@ -81,10 +81,16 @@ class Buckets {
             cells_.by_z[i] = b;
         }
         cells_.most_bits = *std::max_element(cells_.bits.begin(), cells_.bits.end());
+        int steps = 0;  // from the bucket of a stretch of cells to those of its last cells
+        for (size_t i = 0; i < cells_.by_cell.size(); i++)
+            steps = std::max(steps, (i + 1 < cells_.by_cell.size() ? int(cells_.by_cell[i + 1]) : int(cells_.n) - 1) - cells_.by_cell[i]);
+        if (cells_.cell_shift == 0) steps = 0;
+        if (span < uint64_t(1) << 31 && steps <= 3) cells_.cell_wide.assign(cells_.by_cell.begin(), cells_.by_cell.end());
         cells_.bits_wide.assign(cells_.bits.begin(), cells_.bits.end());
         for (int64_t k : cells_.start) cells_.start_low.push_back(static_cast<uint32_t>(k));
         cells_.tables = {variable_.shape.data(), variable_.unshape.data(), cells_.bound.data(), cells_.edge.data(),
-                         cells_.start_low.data(), cells_.bits_wide.data(), cells_.low, cells_.high, cells_.by_z.data(),     cells_.edge.front(),     cells_.edge.back(),  cells_.z_shift,
+                         cells_.start_low.data(), cells_.bits_wide.data(), cells_.low, cells_.high, cells_.cell_wide.empty() ? nullptr : cells_.cell_wide.data(), cells_.cell_shift, steps,
+                         cells_.by_z.data(),     cells_.edge.front(),     cells_.edge.back(),  cells_.z_shift,
                          cells_.n,               cells_.spike_bucket};
     }
 

@@ -80,6 +80,12 @@ struct Best {
     size_t size;  // of header and payload
 };
 
+// A table whose memory is kept when it is done with.
+struct RowsKept {
+    Table& table;
+    ~RowsKept() { keep_rows(std::move(table)); }
+};
+
 uint64_t total(const std::vector<ColumnExceptions>& exceptions) {
     uint64_t n = 0;
     for (const auto& e : exceptions) n += e.count;
@@ -157,6 +163,7 @@ void encode_numbers(const baler_array& array, const Layout& layout, const void* 
         return;
     }
     Table table = split(layout, lattices_for(array, layout, header.bound, model), array.itemsize, native, &exceptions);
+    const RowsKept kept{table};
     write_exceptions(exceptions, array.itemsize, section);
     Header coded = header;
     coded.n_exceptions = total(exceptions);
@@ -320,6 +327,9 @@ void decode(const uint8_t* frame, size_t size, const Model* model, void* out, si
     if (header.mode == BALER_MODE_MODEL && (!fits || !model->table || model->latent_only()))
         in.damaged("its mode does not fit its model");
     Table table = make_table(layout, lattices_for(array, layout, header.bound, model));
+    const RowsKept kept{table};
+    if (header.mode != BALER_MODE_MODEL)
+        for (Column& column : table.columns) std::fill(column.k.begin(), column.k.end(), int64_t(0));
     exceptions = read_exceptions(table, array.itemsize, in);
     if (total(exceptions) != header.n_exceptions) in.damaged("the number of exceptions is not the header's");
     if (header.mode == BALER_MODE_MODEL) model_decode(*model, table, in);

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <memory>
+
+#include "instruction_set.h"
 
 namespace baler {
 
@@ -10,14 +13,18 @@ void RansEncoder::finish(std::vector<uint8_t>& out) {
     if (runs_.empty() || runs_[0] != 0) runs_.insert(runs_.begin(), 0);
     std::array<uint32_t, kMaxLanes> state;
     state.fill(kRansLow);
-    // Words come out last first: filled from the back of the worst case, one word a symbol.
-    std::vector<uint16_t> words(symbols_.size());
-    uint16_t* w = words.data() + words.size();
+    // Words come out last first: filled from the back of the worst case, one word a symbol. Most of it is never touched.
+    const std::unique_ptr<uint16_t[]> words(new uint16_t[symbols_.size() + kMaxLanes]);
+    uint16_t* const words_end = words.get() + symbols_.size() + kMaxLanes;
+    uint16_t* w = words_end;
+    const auto encode_group = lanes_ == static_cast<int>(kGroup) ? instruction_set().rows.encode : nullptr;
     size_t end = symbols_.size();
     for (size_t r = runs_.size(); r-- > 0; end = runs_[r]) {
         const size_t begin = runs_[r];
+        // the last symbols one by one until whole groups are left
+        const size_t whole = encode_group ? (end - begin) / kGroup * kGroup : 0;
         size_t lane = (end - begin) % static_cast<size_t>(lanes_);
-        for (size_t i = end; i-- > begin;) {
+        for (size_t i = end; i-- > begin + whole;) {
             lane = (lane ? lane : static_cast<size_t>(lanes_)) - 1;
             const uint32_t symbol = symbols_[i];
             const uint32_t start = symbol & 0xffff, freq = (symbol >> 16) + 1;
@@ -29,8 +36,9 @@ void RansEncoder::finish(std::vector<uint8_t>& out) {
             }
             state[lane] = (x / freq << 16) + x % freq + start;
         }
+        if (whole) w = encode_group(state.data(), symbols_.data() + begin, whole, w);
     }
-    const size_t n_words = static_cast<size_t>(words.data() + words.size() - w);
+    const auto n_words = static_cast<size_t>(words_end - w);
     out.reserve(out.size() + 4 * static_cast<size_t>(lanes_) + 2 * n_words);
     for (int l = 0; l < lanes_; l++)
         for (int b = 0; b < 4; b++) out.push_back(static_cast<uint8_t>(state[static_cast<size_t>(l)] >> (8 * b)));

@@ -32,6 +32,7 @@ class RansEncoder {
         return symbols_.data() + symbols_.size() - n;
     }
     static uint32_t pack(uint32_t start, uint32_t freq) { return start | (freq - 1) << 16; }
+    void expect(size_t n) { symbols_.reserve(n); }
     // What was put so far, for symbols whose intervals are known only at the end.
     size_t size() const { return symbols_.size(); }
     uint32_t& symbol(size_t i) { return symbols_[i]; }
@@ -133,6 +134,11 @@ class BitReader {
         at_ += static_cast<uint64_t>(n);
         return v;
     }
+    // For those who take many at once: are there n more, where do they stand, so many were taken.
+    bool has(uint64_t n) const { return at_ + n <= 8 * static_cast<uint64_t>(size_); }
+    const uint8_t* bytes() const { return p_; }
+    uint64_t at() const { return at_; }
+    void skip(uint64_t n) { at_ += n; }
     // Nothing was read past the end, and what is left are less than 8 zero bits.
     void finish() const;
 

@@ -178,6 +178,18 @@ void Lattice::indices(const double* x, size_t n, int64_t* k) const {
         const UniformRange range{step_, 0, 0, std::min(near_, step_ * 0x1p40), 0, std::min(limit_, highest_)};
         if (instruction_set().columns.indices(range, x, n, k)) return;
     }
+    if (const LogCells* cells = log_cells()) {
+        constexpr size_t block = 256;
+        float v[block];
+        uint64_t bad[block];
+        size_t at = 0;
+        for (; at < n; at += block) {
+            const size_t m = std::min(block, n - at);
+            for (size_t i = 0; i < m; i++) v[i] = round_to<float>(x[at + i]);
+            if (instruction_set().columns.place_log(*cells, 1, v, m, k + at, bad) >> 63) break;
+        }
+        if (at >= n) return;
+    }
     with_dtype(dtype_.kind, dtype_.size, [&](auto zero) {
         for (size_t i = 0; i < n; i++) k[i] = index_as<decltype(zero)>(x[i]);
         return 0;
@@ -201,7 +213,19 @@ double Lattice::value(int64_t k) const {
 }
 
 void Lattice::values(const int64_t* k, size_t n, double* x) const {
-    if (kind_ == Kind::uniform && dtype_.kind == 'f' && instruction_set().columns.restore_f8(restored_range(), k, n, x)) return;
+    const ColumnKernels& kernels = instruction_set().columns;
+    if (kind_ == Kind::uniform && dtype_.kind == 'f' && kernels.restore_f8(restored_range(), k, n, x)) return;
+    if (const LogCells* cells = log_cells()) {
+        constexpr size_t block = 256;
+        float v[block];
+        size_t at = 0;
+        for (; at < n; at += block) {
+            const size_t m = std::min(block, n - at);
+            if (!kernels.restore_log(*cells, highest_, k + at, m, v)) break;
+            for (size_t i = 0; i < m; i++) x[at + i] = to_double(v[i]);
+        }
+        if (at >= n) return;
+    }
     with_dtype(dtype_.kind, dtype_.size, [&](auto zero) {
         for (size_t i = 0; i < n; i++) x[i] = value_as<decltype(zero)>(k[i]);
         return 0;

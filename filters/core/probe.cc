@@ -145,7 +145,7 @@ bool piece_could_win(const uint8_t* piece, size_t length, size_t size, uint32_t 
     const auto all = static_cast<double>(size), most = static_cast<double>(best);
     const double here = 1 - repeated(piece, length, itemsize);
     double whole = planes_share(piece, length, itemsize) * kBelowPlanes * all;
-    if (whole < most || here < 0.9) {
+    if (whole * here < most) {
         ByteWriter out;
         bytes_encode(piece, length, itemsize, out);
         whole = static_cast<double>(std::min(out.bytes.size(), length)) / static_cast<double>(length) * all * kPieceOverWhole;

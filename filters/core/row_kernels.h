@@ -41,6 +41,8 @@ struct BucketTables {
     const uint32_t* start;    // first k of a bucket, its lower half
     const int32_t* bits;      // a bucket has 2^bits cells
     int64_t low, high;        // first and last k
+    const uint32_t* by_cell;  // (k - low) >> cell_shift -> a bucket at most `steps` below; null: look for it otherwise
+    int cell_shift, steps;
     const uint32_t* by_z;     // (Z - z_low) >> z_shift -> bucket near
     int32_t z_low, z_high;    // Ze[0], Ze[n]
     int z_shift;
@@ -85,6 +87,24 @@ struct FeatureCall {
     int16_t *z, *spike;  // or null
 };
 
+// Buckets of k, clipped to the cells.
+struct BucketCall {
+    const BucketTables* tables;
+    const int64_t* k;
+    size_t rows;
+    uint32_t* bucket;
+};
+
+// k of buckets, with plain bits for places inside; from bit `at` of the stream on, which has 8 bytes more than needed.
+struct PlaceCall {
+    const BucketTables* tables;
+    const uint32_t* bucket;
+    size_t rows;
+    const uint8_t* stream;
+    uint64_t at;
+    int64_t* k;
+};
+
 // How rows are coded: their intervals as the entropy coder packs them, and whether plain bits follow (kBits) or an escape.
 struct SymbolCall {
     const Intervals* in;
@@ -93,9 +113,9 @@ struct SymbolCall {
     int64_t low, high;                  // cells
     size_t rows;
     uint32_t* symbol;
-    uint8_t* how;
+    uint32_t* how;
 };
-enum : uint8_t { kBits, kRepeat, kEscape };
+enum : uint32_t { kBits, kRepeat, kEscape };
 
 struct RowKernels {
     void (*intervals)(const IntervalCall&);
@@ -103,6 +123,11 @@ struct RowKernels {
     size_t (*decode)(const DecodeCall&);  // how many were decoded: near its end a stream is read with more care
     bool (*features)(const FeatureCall&);  // false: a k is outside
     bool (*symbols)(const SymbolCall&);    // false: a row needs an escape
+    void (*buckets)(const BucketCall&);
+    uint64_t (*places)(const PlaceCall&);  // bits taken
+    // rANS of n symbols (a multiple of kGroup, as RansEncoder packs them), last first; words are put before `words`,
+    // and up to kGroup elements before those may be written over. Returns the first word.
+    uint16_t* (*encode)(uint32_t* states, const uint32_t* symbols, size_t n, uint16_t* words);
 };
 
 RowKernels row_kernels_portable();

@@ -228,21 +228,97 @@ BALER_TARGET static bool symbols(const SymbolCall& call) {
     const int64_t *k = call.k, *before = call.before;
     const uint32_t escape = in.escape, escaped = (escape - 1) << 16;
     uint32_t* __restrict symbol = call.symbol;
-    uint8_t* __restrict how = call.how;
+    uint32_t* __restrict how = call.how;
     uint32_t escapes = 0;
-    for (size_t r = 0; r < call.rows; r++) {
+    uint32_t no[kSliceRows];
+    const size_t n = call.rows < kSliceRows ? call.rows : kSliceRows;
+    const auto low = static_cast<uint64_t>(call.low), high = static_cast<uint64_t>(call.high);
+    for (size_t r = 0; r < n; r++) {
         const auto at = static_cast<uint64_t>(k[r]);
-        const uint64_t outside = ((at - static_cast<uint64_t>(call.low)) | (static_cast<uint64_t>(call.high) - at)) >> 63;
-        const bool no = outside != 0 || start[r] >= end[r];
-        symbol[r] = no ? escaped : start[r] | (end[r] - start[r] - 1) << 16;
-        how[r] = static_cast<uint8_t>(no ? kEscape : kBits);
-        escapes |= no ? 1 : 0;
+        no[r] = static_cast<uint32_t>(((at - low) | (high - at)) >> 63);
     }
-    if (before)
-        for (size_t r = 0; r < call.rows; r++) {
-            const bool again = k[r] == before[r] && in.base[r] > escape;
-            symbol[r] = again ? escape | (in.base[r] - escape - 1) << 16 : symbol[r];
-            how[r] = again ? static_cast<uint8_t>(kRepeat) : how[r];
+    for (size_t r = 0; r < n; r++) {
+        const uint32_t a = start[r], b = end[r], none = no[r] | (a >= b ? 1 : 0), packed = a | (b - a - 1) << 16;
+        symbol[r] = none ? escaped : packed;
+        how[r] = none ? kEscape : kBits;
+        escapes |= none;
+    }
+    if (before) {
+        for (size_t r = 0; r < n; r++) {
+            const uint64_t other = static_cast<uint64_t>(k[r]) ^ static_cast<uint64_t>(before[r]);
+            no[r] = static_cast<uint32_t>((other | (0 - other)) >> 63);
         }
+        for (size_t r = 0; r < n; r++) {
+            const uint32_t base = in.base[r], again = no[r] == 0 && base > escape ? 1 : 0;
+            symbol[r] = again ? escape | (base - escape - 1) << 16 : symbol[r];
+            how[r] = again ? kRepeat : how[r];
+        }
+    }
     return !escapes;
+}
+
+BALER_TARGET static void buckets(const BucketCall& call) {
+    const BucketTables t = *call.tables;
+    const int64_t low = t.low, high = t.high;
+    const uint32_t first = t.start[0];
+    uint32_t* __restrict bucket = call.bucket;
+    uint32_t place[kSliceRows];
+    const size_t n = call.rows < kSliceRows ? call.rows : kSliceRows;
+    for (size_t r = 0; r < n; r++) {
+        const int64_t k = call.k[r] < low ? low : call.k[r] > high ? high : call.k[r];
+        place[r] = static_cast<uint32_t>(k) - first;
+    }
+BALER_INDEPENDENT
+    for (size_t r = 0; r < n; r++) bucket[r] = t.by_cell[place[r] >> t.cell_shift];
+    for (int s = 0; s < t.steps; s++) {
+BALER_INDEPENDENT
+        for (size_t r = 0; r < n; r++) bucket[r] += t.start[bucket[r] + 1] - first <= place[r] ? 1 : 0;
+    }
+}
+
+BALER_TARGET static uint64_t places(const PlaceCall& call) {
+    const uint32_t *start = call.tables->start, *bucket = call.bucket;
+    const int32_t* bits = call.tables->bits;
+    const uint32_t first = start[0];
+    const auto low = static_cast<uint64_t>(call.tables->low);
+    uint64_t at = call.at;
+    for (size_t r = 0; r < call.rows; r++) {
+        const uint32_t b = bucket[r];
+        const int w = bits[b];
+        uint64_t next;
+        __builtin_memcpy(&next, call.stream + (at >> 3), 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        next = __builtin_bswap64(next);
+#endif
+        next = (next >> (at & 7)) & ((uint64_t(1) << w) - 1);
+        call.k[r] = static_cast<int64_t>(low + (start[b] - first) + next);
+        at += static_cast<uint64_t>(w);
+    }
+    return at - call.at;
+}
+
+// Divisions of whole numbers below 2^32 come out right in double.
+BALER_TARGET static uint16_t* encode(uint32_t* states, const uint32_t* symbols, size_t n, uint16_t* words) {
+    alignas(64) uint32_t x[kGroup];
+    for (size_t i = 0; i < kGroup; i++) x[i] = states[i];
+    while (n) {
+        n -= kGroup;
+        const uint32_t* symbol = symbols + n;
+        alignas(64) uint32_t low[kGroup], full[kGroup];
+        for (size_t i = 0; i < kGroup; i++) {
+            const uint32_t freq = (symbol[i] >> 16) + 1;
+            full[i] = x[i] >> 16 >= freq ? 1 : 0;  // never with freq 65536
+            low[i] = x[i];
+            x[i] = full[i] ? x[i] >> 16 : x[i];
+        }
+        words = push(low, full, words);
+        for (size_t i = 0; i < kGroup; i++) {
+            const uint32_t start = symbol[i] & 0xffff, freq = (symbol[i] >> 16) + 1;
+            const double whole = static_cast<double>(static_cast<int32_t>(x[i] >> 16)) * 65536.0 + static_cast<double>(static_cast<int32_t>(x[i] & 0xffff));
+            const auto q = static_cast<uint32_t>(static_cast<int32_t>(whole / static_cast<double>(static_cast<int32_t>(freq))));
+            x[i] = (q << 16) + (x[i] - q * freq) + start;  // the same as before where freq is 65536
+        }
+    }
+    for (size_t i = 0; i < kGroup; i++) states[i] = x[i];
+    return words;
 }

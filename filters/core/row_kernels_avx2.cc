@@ -40,12 +40,24 @@ BALER_TARGET static inline const uint8_t* refill(uint32_t* state, const uint8_t*
     return at;
 }
 
+// Words of lanes that are full, in their order, before `words`.
+BALER_TARGET static inline uint16_t* push(const uint32_t* low, const uint32_t* full, uint16_t* words) {
+    for (size_t i = kGroup; i-- > 0;) {
+        words[-1] = static_cast<uint16_t>(low[i]);
+        words -= full[i];
+    }
+    return words;
+}
+
 #include "row_kernels.inl"
 
 }  // namespace avx2
 }  // namespace
 
-RowKernels row_kernels_avx2() { return {avx2::intervals, avx2::cumulative, avx2::decode, avx2::features, avx2::symbols}; }
+RowKernels row_kernels_avx2() {
+    using namespace avx2;
+    return {intervals, cumulative, decode, features, symbols, buckets, places, encode};
+}
 
 }  // namespace baler
 

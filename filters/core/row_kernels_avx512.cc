@@ -31,12 +31,29 @@ BALER_TARGET static inline const uint8_t* refill(uint32_t* state, const uint8_t*
     return at;
 }
 
+// Words of lanes that are full, in their order, before `words`.
+BALER_TARGET static inline uint16_t* push(const uint32_t* low, const uint32_t* full, uint16_t* words) {
+    for (size_t i = kGroup; i > 0;) {
+        i -= 16;
+        const __mmask16 mask = _mm512_test_epi32_mask(_mm512_load_si512(full + i), _mm512_load_si512(full + i));
+        const __m512i packed = _mm512_maskz_compress_epi32(mask, _mm512_load_si512(low + i));
+        const auto count = static_cast<unsigned>(__builtin_popcount(mask));
+        words -= count;
+        const auto write = static_cast<__mmask16>((1u << count) - 1);
+        _mm256_mask_storeu_epi16(words, write, _mm512_maskz_cvtepi32_epi16(0xffff, packed));
+    }
+    return words;
+}
+
 #include "row_kernels.inl"
 
 }  // namespace avx512
 }  // namespace
 
-RowKernels row_kernels_avx512() { return {avx512::intervals, avx512::cumulative, avx512::decode, avx512::features, avx512::symbols}; }
+RowKernels row_kernels_avx512() {
+    using namespace avx512;
+    return {intervals, cumulative, decode, features, symbols, buckets, places, encode};
+}
 
 }  // namespace baler
 

@@ -20,11 +20,23 @@ static inline const uint8_t* refill(uint32_t* state, const uint8_t* at) {
     return at;
 }
 
+// Words of lanes that are full, in their order, before `words`.
+static inline uint16_t* push(const uint32_t* low, const uint32_t* full, uint16_t* words) {
+    for (size_t i = kGroup; i-- > 0;) {
+        words[-1] = static_cast<uint16_t>(low[i]);
+        words -= full[i];
+    }
+    return words;
+}
+
 #include "row_kernels.inl"
 
 }  // namespace portable
 }  // namespace
 
-RowKernels row_kernels_portable() { return {portable::intervals, portable::cumulative, portable::decode, portable::features, portable::symbols}; }
+RowKernels row_kernels_portable() {
+    using namespace portable;
+    return {intervals, cumulative, decode, features, symbols, buckets, places, encode};
+}
 
 }  // namespace baler

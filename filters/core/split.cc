@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lattice_points.h"
+#include "spare_rows.h"
 
 namespace baler {
 namespace {
@@ -113,9 +114,13 @@ Table make_table(const Layout& layout, const std::vector<Lattice>& lattices) {
     t.columns.resize(layout.columns);
     for (size_t c = 0; c < layout.columns; c++) {
         t.columns[c].lattice = lattices[c];
-        t.columns[c].k.resize(layout.rows);
+        t.columns[c].k = take_rows(layout.rows);
     }
     return t;
+}
+
+void keep_rows(Table&& table) {
+    for (Column& column : table.columns) give_rows(std::move(column.k));
 }
 
 Table split(const Layout& layout, const std::vector<Lattice>& lattices, uint32_t itemsize, const void* data,

@@ -34,8 +34,10 @@ const void* native_values(const baler_array& array, const void* data, std::vecto
 // Turns native values into the array's byte order, in place.
 void swap_to_array(const baler_array& array, void* data);
 
-// An empty table of the layout with its lattices: what a coder decodes into.
+// A table of the layout with its lattices, and whatever for indices: what a coder decodes into.
 Table make_table(const Layout& layout, const std::vector<Lattice>& lattices);
+// A table that is no longer wanted: the memory of its indices is kept for the next.
+void keep_rows(Table&& table);
 // data: native byte order.
 Table split(const Layout& layout, const std::vector<Lattice>& lattices, uint32_t itemsize, const void* data,
             std::vector<ColumnExceptions>* exceptions);

@@ -69,8 +69,8 @@ void TableDecoder::variable(uint32_t v, const uint8_t* masked) {
     if (most < kMasked) {
         const int64_t* start = cells.start.data();
         const uint8_t* width = cells.bits.data();
-        if (cells.most_bits == 0)
-            for (size_t i = 0; i < n; i++) k[i] = start[bucket[i]];
+        if (cells.tables.by_cell && bits.has(n * cells.most_bits + 64))
+            bits.skip(steps_.kernels().places({&cells.tables, bucket, n, bits.bytes(), bits.at(), k}));
         else
             for (size_t i = 0; i < n; i++)
                 k[i] = static_cast<int64_t>(static_cast<uint64_t>(start[bucket[i]]) + bits.get(width[bucket[i]]));

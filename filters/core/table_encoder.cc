@@ -22,12 +22,13 @@ void TableEncoder::variable(uint32_t v, const uint8_t* masked) {
     const size_t n = steps_.width();
     const uint64_t centre = middle(cells.low, cells.high);
     uint32_t bucket[kSliceRows];
-    for (size_t i = 0; i < n; i++) bucket[i] = cells.bucket_of(std::min(std::max(k[i], cells.low), cells.high));
+    if (cells.tables.by_cell) steps_.kernels().buckets({&cells.tables, k, n, bucket});
+    else for (size_t i = 0; i < n; i++) bucket[i] = cells.bucket_of(std::min(std::max(k[i], cells.low), cells.high));
     uint32_t starts[kSliceRows], ends[kSliceRows];
     steps_.kernels().cumulative({&in, &cells.tables, bucket, n, starts, ends});
     rans_.begin_run();
     uint32_t* symbols = rans_.append(n);
-    uint8_t how[kSliceRows];
+    uint32_t how[kSliceRows];
     const bool plain = steps_.kernels().symbols({&in, starts, ends, k, variable.repeat ? before : nullptr, cells.low, cells.high,
                                                  n, symbols, how});
     for (size_t i = 0; masked && i < n; i++) {

@@ -22,7 +22,9 @@ inline uint64_t middle(int64_t a, int64_t b) {
 
 class TableEncoder {
   public:
-    explicit TableEncoder(Steps& steps) : steps_(steps), rans_(lanes_for(steps.slices().rows)) {}
+    explicit TableEncoder(Steps& steps) : steps_(steps), rans_(lanes_for(steps.slices().rows)) {
+        rans_.expect(steps.slices().rows * steps.order().size());
+    }
     // Codes steps.k(v) of the current slice; masked[i] != 0: costs nothing. masked may be null.
     void variable(uint32_t v, const uint8_t* masked);
     void derived(uint32_t v, const uint8_t* masked);
