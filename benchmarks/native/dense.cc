@@ -1,6 +1,4 @@
 // The dense layers 24-200-100-50-14 in integers, beside the most int16 multiply-adds this core can do: one JSON object.
-#include <time.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -8,6 +6,7 @@
 #include <vector>
 
 #include "network.h"
+#include "timing.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -15,23 +14,7 @@
 
 namespace {
 
-double now() {
-    timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
-}
-
-// Shortest of many runs, in seconds.
-template <typename F>
-double best(double seconds, F f) {
-    double least = 1e9;
-    for (const double end = now() + seconds; now() < end;) {
-        const double begin = now();
-        f();
-        least = std::min(least, now() - begin);
-    }
-    return least;
-}
+using baler_bench::best;
 
 #if defined(__x86_64__)
 constexpr long kLoops = 200000;
