@@ -3,10 +3,13 @@
 #include <algorithm>
 
 #include "integer_power.h"
+#include "scalar.h"
 
 namespace baler {
 
 namespace {
+
+uint64_t pair(uint32_t first, uint32_t second) { return first | static_cast<uint64_t>(second) << 32; }
 
 // Lattices reach to the ends of int64, so positions are counted in 128 bits.
 class Buckets {
@@ -73,12 +76,12 @@ class Buckets {
         }
         const auto z_span = static_cast<uint32_t>(cells_.edge.back() - cells_.edge.front());
         while ((z_span >> cells_.z_shift) >= std::max<uint32_t>(256, 4 * cells_.n)) cells_.z_shift++;
-        cells_.by_z.resize((z_span >> cells_.z_shift) + 1);
+        cells_.near.resize((z_span >> cells_.z_shift) + 1);
         b = 0;
-        for (size_t i = 0; i < cells_.by_z.size(); i++) {
+        for (size_t i = 0; i < cells_.near.size(); i++) {
             const int32_t at = cells_.edge.front() + static_cast<int32_t>(i << cells_.z_shift);
             while (b + 1 < cells_.n && cells_.edge[b + 1] <= at) b++;
-            cells_.by_z[i] = b;
+            cells_.near[i] = pair(b, static_cast<uint32_t>(cells_.bound[b + 1] - cells_.edge.front()));
         }
         cells_.most_bits = *std::max_element(cells_.bits.begin(), cells_.bits.end());
         int steps = 0;  // from the bucket of a stretch of cells to those of its last cells
@@ -88,9 +91,15 @@ class Buckets {
         if (span < uint64_t(1) << 31 && steps <= 3) cells_.cell_wide.assign(cells_.by_cell.begin(), cells_.by_cell.end());
         cells_.bits_wide.assign(cells_.bits.begin(), cells_.bits.end());
         for (int64_t k : cells_.start) cells_.start_low.push_back(static_cast<uint32_t>(k));
-        cells_.tables = {variable_.shape.data(), variable_.unshape.data(), cells_.bound.data(), cells_.edge.data(),
+        for (size_t i = 0; i + 1 < variable_.shape.size(); i++) cells_.shapes.push_back(pair(variable_.shape[i], variable_.shape[i + 1]));
+        for (size_t i = 0; i + 1 < variable_.unshape.size(); i++)
+            cells_.unshapes.push_back(pair(bits_of(variable_.unshape[i]), bits_of(variable_.unshape[i + 1])));
+        for (size_t i = 0; i < cells_.n; i++)
+            cells_.bounds.push_back(pair(static_cast<uint32_t>(cells_.bound[i]), static_cast<uint32_t>(cells_.bound[i + 1])));
+        cells_.tables = {variable_.shape.data(), cells_.bound.data(), cells_.edge.data(), cells_.shapes.data(),
+                         cells_.unshapes.data(), cells_.bounds.data(), cells_.near.data(),
                          cells_.start_low.data(), cells_.bits_wide.data(), cells_.low, cells_.high, cells_.cell_wide.empty() ? nullptr : cells_.cell_wide.data(), cells_.cell_shift, steps,
-                         cells_.by_z.data(),     cells_.edge.front(),     cells_.edge.back(),  cells_.z_shift,
+                            cells_.edge.front(),     cells_.edge.back(),  cells_.z_shift,
                          cells_.n,               cells_.spike_bucket};
     }
 

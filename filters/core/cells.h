@@ -32,7 +32,7 @@ struct Cells {
     std::vector<int32_t> bound;        // Zb, n + 1: open at both ends
     std::vector<uint16_t> by_cell;     // (k - low) >> cell_shift -> bucket of the first such k
     std::vector<uint32_t> cell_wide;   // by_cell again, where the kernels can use it
-    std::vector<uint32_t> by_z;        // (Z - Ze[0]) >> z_shift -> bucket near
+    std::vector<uint64_t> shapes, unshapes, bounds, near;  // what is looked up in pairs
     int cell_shift = 0, z_shift = 0;
     uint8_t most_bits = 0;
     BucketTables tables{};             // the same for the kernels; points into this and the model

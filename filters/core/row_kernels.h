@@ -33,17 +33,20 @@ struct IntervalCall {
 };
 
 // A variable's distribution and buckets.
+// Pairs of numbers that are looked up together, the first in the low half: kernels fetch both at once.
 struct BucketTables {
     const uint32_t* shape;    // T and one more
-    const float* unshape;
     const int32_t* bound;     // Zb
     const int32_t* edge;      // Ze
+    const uint64_t* shapes;   // T[i], T[i + 1]
+    const uint64_t* unshapes; // about where F reaches 64 * i and 64 * (i + 1), as bits of floats
+    const uint64_t* bounds;   // Zb[b], Zb[b + 1]
+    const uint64_t* near;     // (Z - z_low) >> z_shift -> bucket near, Zb[bucket + 1] - z_low
     const uint32_t* start;    // first k of a bucket, its lower half
     const int32_t* bits;      // a bucket has 2^bits cells
     int64_t low, high;        // first and last k
     const uint32_t* by_cell;  // (k - low) >> cell_shift -> a bucket at most `steps` below; null: look for it otherwise
     int cell_shift, steps;
-    const uint32_t* by_z;     // (Z - z_low) >> z_shift -> bucket near
     int32_t z_low, z_high;    // Ze[0], Ze[n]
     int z_shift;
     uint32_t buckets;

@@ -56,12 +56,21 @@ BALER_INDEPENDENT
     }
 }
 
+BALER_TARGET static inline int32_t first_of(uint64_t pair) { return static_cast<int32_t>(static_cast<uint32_t>(pair)); }
+BALER_TARGET static inline int32_t second_of(uint64_t pair) { return static_cast<int32_t>(static_cast<uint32_t>(pair >> 32)); }
+BALER_TARGET static inline float as_float(int32_t bits) {
+    float v;
+    __builtin_memcpy(&v, &bits, 4);
+    return v;
+}
+
 // rest * F of one edge, without the spike
-BALER_TARGET static inline uint32_t mass_below(const uint32_t* shape, int32_t bound, int32_t mean, int32_t inverse,
+BALER_TARGET static inline uint32_t mass_below(const uint64_t* shapes, int32_t bound, int32_t mean, int32_t inverse,
                                                int32_t reach, uint32_t rest) {
     const int32_t d = at_most(at_least(bound - mean, -reach), reach);
     const int32_t u = at_most(at_least(((d * inverse) >> 16) + 16384, 0), 32768);
-    const uint32_t a = shape[u >> 5], b = shape[(u >> 5) + 1];
+    const uint64_t two = shapes[u >> 5];
+    const auto a = static_cast<uint32_t>(two), b = static_cast<uint32_t>(two >> 32);
     const uint32_t f = a + (((b - a) * static_cast<uint32_t>(u & 31)) >> 5);
     return (rest * f) >> 16;  // below 2^32: rest < 2^16, F <= 2^16
 }
@@ -70,8 +79,9 @@ BALER_TARGET static inline void bucket_interval(const Intervals& in, const Bucke
                                                 uint32_t& start, uint32_t& end) {
     const int32_t m = in.mean[row], inverse = in.inverse[row], reach = in.reach[row];
     const uint32_t base = in.base[row], zero = in.zero[row], rest = in.rest[row];
-    start = base + mass_below(t.shape, t.bound[bucket], m, inverse, reach, rest) + (bucket > t.spike_bucket ? zero : 0);
-    end = base + mass_below(t.shape, t.bound[bucket + 1], m, inverse, reach, rest) + (bucket >= t.spike_bucket ? zero : 0);
+    const uint64_t edges = t.bounds[bucket];
+    start = base + mass_below(t.shapes, first_of(edges), m, inverse, reach, rest) + (bucket > t.spike_bucket ? zero : 0);
+    end = base + mass_below(t.shapes, second_of(edges), m, inverse, reach, rest) + (bucket >= t.spike_bucket ? zero : 0);
 }
 
 BALER_TARGET static void cumulative(const CumulativeCall& call) {
@@ -128,8 +138,8 @@ BALER_TARGET static size_t decode(const DecodeCall& call) {
             const int32_t below_edge = t.bound[t.spike_bucket], above_edge = t.bound[t.spike_bucket + 1];
             for (size_t i = 0; i < kGroup; i++) {
                 const size_t r = first + i;
-                const uint32_t below = mass_below(t.shape, below_edge, in.mean[r], in.inverse[r], in.reach[r], in.rest[r]);
-                const uint32_t above = mass_below(t.shape, above_edge, in.mean[r], in.inverse[r], in.reach[r], in.rest[r]);
+                const uint32_t below = mass_below(t.shapes, below_edge, in.mean[r], in.inverse[r], in.reach[r], in.rest[r]);
+                const uint32_t above = mass_below(t.shapes, above_edge, in.mean[r], in.inverse[r], in.reach[r], in.rest[r]);
                 const uint32_t with = above + in.zero[r];
                 bucket[i] = mass[i] >= below && mass[i] < with ? 1 : 0;
                 mass[i] = mass[i] >= with ? mass[i] - in.zero[r] : bucket[i] ? 0 : mass[i];
@@ -143,15 +153,16 @@ BALER_TARGET static size_t decode(const DecodeCall& call) {
             const float q = (static_cast<float>(static_cast<int32_t>(mass[i])) + 0.5f) *
                             (1024.0f / static_cast<float>(static_cast<int32_t>(in.rest[r])));
             const int32_t j = at_most(static_cast<int32_t>(q), 1024);
-            const float u0 = t.unshape[j], u1 = t.unshape[j + 1];
+            const uint64_t two = t.unshapes[j];
+            const float u0 = as_float(first_of(two)), u1 = as_float(second_of(two));
             const float u = u0 + (u1 - u0) * (q - static_cast<float>(j));
             const float z = u * (65536.0f / static_cast<float>(in.inverse[r]));
             const int32_t near = static_cast<int32_t>(z) + in.mean[r] - t.z_low;
             place[i] = at_most(at_least(near, 0), span);
         }
         for (size_t i = 0; i < kGroup; i++) {
-            const uint32_t near = t.by_z[place[i] >> t.z_shift];
-            const uint32_t next = place[i] >= t.bound[near + 1] - t.z_low ? 1 : 0;
+            const uint64_t two = t.near[place[i] >> t.z_shift];
+            const uint32_t near = static_cast<uint32_t>(two), next = place[i] >= second_of(two) ? 1 : 0;
             bucket[i] = bucket[i] ? t.spike_bucket : near + next;
         }
         uint32_t missed = 0;

@@ -1,0 +1,42 @@
+"""Every instruction set's kernels give what the plain ones give: layers of all sizes, columns of any bits, rANS."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+import abi  # noqa: E402
+
+
+@cache
+def kernels() -> ctypes.CDLL:
+    if shutil.which("cmake") is None:
+        pytest.skip("no cmake: the kernels cannot be built alone")
+    build = abi.build_folder("kernels")
+    subprocess.run(["cmake", "-S", str(HERE), "-B", str(build)], check=True, capture_output=True)
+    built = subprocess.run(
+        ["cmake", "--build", str(build), "--target", "kernels", "--parallel", "2"], capture_output=True
+    )
+    assert built.returncode == 0, built.stdout.decode()[-4000:]
+    library = ctypes.CDLL(str(build / "libkernels.so"))
+    for name in ("layers", "columns", "rans"):
+        getattr(library, f"kernels_{name}").argtypes = [ctypes.c_int, ctypes.c_uint64]
+    return library
+
+
+@pytest.mark.parametrize("what", ["layers", "columns", "rans"])
+def test_kernels_give_the_same_integers(what: str) -> None:
+    run = getattr(kernels(), f"kernels_{what}")
+    if kernels().kernels_count() == 0:
+        pytest.skip("this processor runs the plain kernels alone")
+    differ = [(which, seed) for which in range(kernels().kernels_count()) for seed in range(200) if run(which, seed)]
+    assert not differ
