@@ -32,6 +32,13 @@ struct Bin {
 struct Feature {
     std::vector<uint8_t> first;  // first token of each group, ascending, first[0] = 0; empty: not used by anybody
     std::vector<int8_t> z;
+    // of each of kMaxTokens tokens
+    void groups(uint8_t* of) const {
+        for (size_t t = 0, g = 0; t < kMaxTokens; t++) {
+            while (g + 1 < first.size() && first[g + 1] <= t) g++;
+            of[t] = static_cast<uint8_t>(g);
+        }
+    }
 };
 
 struct Source {
@@ -96,27 +103,34 @@ inline uint32_t groups_of(const Factor& f, const Plan& plan) {
 std::vector<uint8_t> write_plan(Plan& plan, const Table& table);
 Plan read_plan(const uint8_t* p, size_t n, const Table& table);
 
-// Which table codes each row of a column: from tokens known before, of all columns by position, whole chunks long.
+// By position and row: the group of the row's token in its column's feature; columns without one have none.
+using Groups = std::vector<std::vector<uint8_t>>;
+
+// Which table codes each row of a column: from groups known before, of all columns by position, whole chunks long.
 class RowTables {
   public:
     RowTables(const Plan& plan, uint32_t position);
     // Some row of a block of n rows has the column's own token in that block as a context.
     bool serial(size_t n) const;
-    void block(const std::vector<std::vector<uint8_t>>& tokens, size_t begin, size_t end, uint8_t* out);
+    void block(const Groups& groups, size_t begin, size_t end, uint8_t* out);
     // The cell of both factors' groups, before the map. [begin, end) is at most a block.
-    void cells(const std::vector<std::vector<uint8_t>>& tokens, size_t begin, size_t end, uint16_t* cell);
-    // Row by row: start() for the block, then row() for each in turn when all tokens before it are there.
-    void start(const std::vector<std::vector<uint8_t>>& tokens, size_t begin, size_t end);
-    uint8_t row(const uint8_t* own_tokens, size_t row) const;
+    void cells(const Groups& groups, size_t begin, size_t end, uint16_t* cell);
+    // Row by row: start() for the block, then row() for each in turn when all groups before it are there.
+    void start(const Groups& groups, size_t begin, size_t end);
+    uint8_t row(const uint8_t* own_groups, size_t row) const;
 
   private:
     struct Input {
         uint32_t position;
         uint64_t lag;
-        int32_t value[kMaxTokens];  // by token: group (source) or weight x z (score)
-        int32_t outside;            // of rows before the first
+        int32_t value[kMaxGroups];  // by group: itself (source) or weight x z (score); rows before the first: value[0]
     };
-    void sum(const std::vector<std::vector<uint8_t>>& tokens, size_t begin, size_t end, bool own_too);
+    struct Quick {  // a score of this row's groups in 16 bits, for the kernel
+        std::vector<int16_t> values, thresholds;
+        std::vector<const uint8_t*> at;
+    };
+    void sum(const Groups& groups, size_t which, size_t begin, size_t end, bool own_too);
+    const uint8_t* factor(const Groups& groups, size_t which, size_t begin, size_t end);
 
     const ColumnPlan& column_;
     uint32_t position_;
@@ -124,5 +138,7 @@ class RowTables {
     uint32_t across_;
     size_t begin_ = 0;
     std::vector<int32_t> sums_[2];
+    std::vector<uint8_t> groups_[2];
+    Quick quick_[2];
 };
 }  // namespace baler::builtin

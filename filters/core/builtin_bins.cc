@@ -2,19 +2,23 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <tuple>
 
 namespace baler::builtin {
 
-double n_log_n(uint64_t n) {
-    static const std::vector<double> table = [] {
-        std::vector<double> t(65537, 0.0);
-        for (size_t i = 2; i < t.size(); i++) t[i] = static_cast<double>(i) * std::log2(static_cast<double>(i));
+constexpr size_t kSmall = 65537;
+
+const float* n_log_n_table() {
+    static const std::vector<float> table = [] {
+        std::vector<float> t(kSmall, 0.0f);
+        for (size_t i = 2; i < t.size(); i++)
+            t[i] = static_cast<float>(static_cast<double>(i) * std::log2(static_cast<double>(i)));
         return t;
     }();
-    if (n < table.size()) return table[static_cast<size_t>(n)];
-    return static_cast<double>(n) * std::log2(static_cast<double>(n));
+    return table.data();
 }
+
+float n_log_n_of_many(uint64_t n) { return static_cast<float>(static_cast<double>(n) * std::log2(static_cast<double>(n))); }
 
 void choose_root(int64_t low, int64_t high, int64_t& origin, uint8_t& bits) {
     const auto span = [](uint64_t range) {
@@ -33,6 +37,41 @@ void choose_root(int64_t low, int64_t high, int64_t& origin, uint8_t& bits) {
     }
 }
 
+// Keys hold a value and where it came from, and are sorted by digits of the value, from the lowest up.
+void SortedSample::assign(const std::vector<uint64_t>& values, const std::vector<uint16_t>& places, int bits) {
+    constexpr int kFrom = 16, kDigit = 11;
+    const size_t n = values.size();
+    value.resize(n);
+    from.resize(n);
+    if (bits + kFrom > 64 || n < 128) {
+        std::vector<std::pair<uint64_t, uint16_t>> x(n);
+        for (size_t i = 0; i < n; i++) x[i] = {values[i], places[i]};
+        std::sort(x.begin(), x.end());
+        for (size_t i = 0; i < n; i++) std::tie(value[i], from[i]) = x[i];
+        return;
+    }
+    std::vector<uint64_t> keys(n), other(n);
+    for (size_t i = 0; i < n; i++) keys[i] = values[i] << kFrom | places[i];
+    const int passes = std::max((bits + kDigit - 1) / kDigit, 1), digit = (bits + passes - 1) / passes;
+    const uint64_t mask = (uint64_t(1) << digit) - 1;
+    for (int shift = kFrom; shift < kFrom + bits; shift += digit) {
+        uint32_t at[1 << kDigit] = {};
+        for (uint64_t k : keys) at[k >> shift & mask]++;
+        uint32_t sum = 0;
+        for (size_t d = 0; d <= mask; d++) {
+            const uint32_t count = at[d];
+            at[d] = sum;
+            sum += count;
+        }
+        for (uint64_t k : keys) other[at[k >> shift & mask]++] = k;
+        keys.swap(other);
+    }
+    for (size_t i = 0; i < n; i++) {
+        value[i] = keys[i] >> kFrom;
+        from[i] = static_cast<uint16_t>(keys[i]);
+    }
+}
+
 namespace {
 
 constexpr size_t kContexts = 16;
@@ -40,36 +79,20 @@ constexpr size_t kManyBins = 4096;
 
 int length_of(uint64_t v) { return v ? 64 - __builtin_clzll(v) : 0; }
 
-struct Point {
-    uint64_t value;
-    uint32_t context;
-};
-
+// contexts: how many, 1 or up to kContexts
+template <size_t N>
 class Optimiser {
   public:
-    Optimiser(const std::vector<Point>& points, size_t n_contexts, double bin, double empty)
-        : x(points), contexts(n_contexts), per_bin(bin), per_empty(empty) {}
+    Optimiser(const uint64_t* points, const uint8_t* its_context, double bin, double empty, size_t few)
+        : x(points), context(its_context), per_bin(static_cast<float>(bin)), per_empty(static_cast<float>(empty)),
+          least(few), log_of(n_log_n_table()) {}
 
-    const std::vector<Point>& x;
-    size_t contexts;
-    double per_bin, per_empty;
     std::vector<Bin> bins;
 
     struct Cost {
-        double bits;
-        uint32_t count[kContexts];
+        float bits;
+        uint16_t count[N];
     };
-
-    double leaf(const uint32_t* count, size_t n, int bits) const {
-        double cost = static_cast<double>(n) * bits;
-        if (contexts == 1) return cost - n_log_n(n) + per_bin;
-        double used = 0;
-        for (size_t c = 0; c < contexts; c++) {
-            cost -= n_log_n(count[c]);
-            used += count[c] != 0;
-        }
-        return cost + per_bin * std::min(used, 6.0);
-    }
 
     Cost solve(size_t low, size_t high, uint64_t start, int bits) {
         const size_t n = high - low;
@@ -78,23 +101,34 @@ class Optimiser {
             return Cost{per_empty, {}};
         }
         // Where all are in one half, each level down saves n bits and costs an empty bin: down at once.
-        const int shared = n > 1 ? length_of(x[low].value ^ x[high - 1].value) : bits;
-        if (shared < bits && static_cast<double>(n) > per_empty) {
-            const uint64_t inner = start + (bits < 64 || shared < 64
-                ? (x[low].value - start) >> shared << shared : 0);
+        const int shared = n > 1 ? length_of(x[low] ^ x[high - 1]) : bits;
+        if (shared < bits && static_cast<float>(n) > per_empty) {
+            const uint64_t inner = start + ((x[low] - start) >> shared << shared);
             descend(inner, shared, start, bits, true);
             Cost below = branch(low, high, inner, shared);
             descend(inner, shared, start, bits, false);
-            below.bits += per_empty * (bits - shared);
+            below.bits += per_empty * static_cast<float>(bits - shared);
             return below;
         }
         return branch(low, high, start, bits);
     }
 
   private:
+    float leaf(const uint16_t* count, size_t n, int bits) const {
+        const float cost = static_cast<float>(n) * static_cast<float>(bits);
+        if (N == 1) return cost - log_of[n] + per_bin;
+        float used = 0, saved = 0;
+        for (size_t c = 0; c < N; c++) {
+            saved += log_of[count[c]];
+            used += count[c] != 0 ? 1.0f : 0.0f;
+        }
+        return cost - saved + per_bin * std::min(used, 6.0f);
+    }
+
     // The empty halves beside the way from [start, 2^bits) down to [inner, 2^shared): those before it, or behind it.
     void descend(uint64_t inner, int shared, uint64_t start, int bits, bool before) {
-        std::vector<Bin> behind;
+        Bin behind[64];
+        size_t n = 0;
         for (; bits > shared; bits--) {
             const uint64_t half = uint64_t(1) << (bits - 1);
             const auto b = static_cast<uint8_t>(bits - 1);
@@ -102,30 +136,27 @@ class Optimiser {
                 if (before) bins.push_back(Bin{start, b});
                 start += half;
             } else if (!before) {
-                behind.push_back(Bin{start + half, b});
+                behind[n++] = Bin{start + half, b};
             }
         }
-        bins.insert(bins.end(), behind.rbegin(), behind.rend());
+        while (n > 0) bins.push_back(behind[--n]);
     }
 
     Cost branch(size_t low, size_t high, uint64_t start, int bits) {
         Cost whole{0, {}};
         const size_t mark = bins.size(), n = high - low;
         // Nothing to gain below: too few bits are left to save.
-        if (bits == 0 || n < 3 || mark > kManyBins) {
-            for (size_t i = low; i < high; i++) whole.count[x[i].context]++;
+        if (bits == 0 || n < least || mark > kManyBins) {
+            for (size_t i = low; i < high; i++) whole.count[N == 1 ? 0 : context[i]]++;
             whole.bits = leaf(whole.count, n, bits);
             bins.push_back(Bin{start, static_cast<uint8_t>(bits)});
             return whole;
         }
         const uint64_t half = uint64_t(1) << (bits - 1);
-        const auto at = std::lower_bound(x.begin() + static_cast<std::ptrdiff_t>(low),
-                                         x.begin() + static_cast<std::ptrdiff_t>(high), start + half,
-                                         [](const Point& a, uint64_t v) { return a.value < v; });
-        const auto middle = static_cast<size_t>(at - x.begin());
+        const auto middle = static_cast<size_t>(std::lower_bound(x + low, x + high, start + half) - x);
         const Cost left = solve(low, middle, start, bits - 1);
         const Cost right = solve(middle, high, start + half, bits - 1);
-        for (size_t c = 0; c < contexts; c++) whole.count[c] = left.count[c] + right.count[c];
+        for (size_t c = 0; c < N; c++) whole.count[c] = static_cast<uint16_t>(left.count[c] + right.count[c]);
         whole.bits = leaf(whole.count, n, bits);
         if (left.bits + right.bits < whole.bits) {
             whole.bits = left.bits + right.bits;
@@ -135,59 +166,37 @@ class Optimiser {
         }
         return whole;
     }
+
+    const uint64_t* x;
+    const uint8_t* context;
+    float per_bin, per_empty;
+    size_t least;
+    const float* log_of;
 };
 
-// By value, by bytes from the lowest up.
-void sort_points(std::vector<Point>& x, int bits) {
-    if (x.size() < 256) {
-        std::sort(x.begin(), x.end(), [](const Point& a, const Point& b) { return a.value < b.value; });
-        return;
-    }
-    constexpr int kDigit = 11;
-    std::vector<Point> other(x.size());
-    for (int shift = 0; shift < bits; shift += kDigit) {
-        uint32_t at[1 << kDigit] = {};
-        for (const Point& p : x) at[p.value >> shift & ((1 << kDigit) - 1)]++;
-        uint32_t sum = 0;
-        for (uint32_t& a : at) {
-            const uint32_t n = a;
-            a = sum;
-            sum += n;
-        }
-        for (const Point& p : x) other[at[p.value >> shift & ((1 << kDigit) - 1)]++] = p;
-        x.swap(other);
-    }
-}
-
-}  // namespace
-
-std::vector<Bin> choose_bins(const BinSample& sample, int64_t origin, int bits, size_t most, double* cost) {
-    std::vector<Point> x(sample.r.size());
-    size_t contexts = 1;
-    for (size_t i = 0; i < x.size(); i++) {
-        x[i].value = static_cast<uint64_t>(sample.r[i]) - static_cast<uint64_t>(origin);
-        x[i].context = sample.context.empty() ? 0 : sample.context[i];
-        contexts = std::max<size_t>(contexts, x[i].context + size_t(1));
-    }
-    sort_points(x, bits);
+template <size_t N>
+std::vector<Bin> choose(const BinSample& sample, int bits, size_t most, double* cost) {
+    const std::vector<uint64_t>& x = sample.sorted.value;
+    std::vector<uint8_t> context;
+    if (N > 1)
+        for (uint16_t i : sample.sorted.from) context.push_back(sample.context[i]);
     const bool all = sample.rows_each < 1.5;
     double per_bin = 4.0 / sample.rows_each + (all ? 0.0 : 1.2), per_empty = 0.8 / sample.rows_each + (all ? 0.0 : 1.2);
     if (all) per_bin += 1.0;
     for (;;) {
-        Optimiser o(x, contexts, per_bin, per_empty);
-        const Optimiser::Cost total = o.solve(0, x.size(), 0, bits);
+        Optimiser<N> o(x.data(), context.data(), per_bin, per_empty, all || x.size() < 1024 ? 3 : 5);
+        const auto total = o.solve(0, x.size(), 0, bits);
         if (cost) {
             *cost = total.bits;
-            for (size_t c = 0; c < contexts; c++) *cost += n_log_n(total.count[c]);
+            for (size_t c = 0; c < N; c++) *cost += n_log_n(total.count[c]);
         }
         // What the sample does not show may be there all the same, so empty bins count in part.
         if (o.bins.size() <= most) return o.bins;
         if (all || o.bins.size() <= kManyBins) {
             size_t used = 0;
             for (const Bin& b : o.bins) {
-                const auto at = std::lower_bound(x.begin(), x.end(), b.start,
-                                                 [](const Point& a, uint64_t v) { return a.value < v; });
-                used += at != x.end() && (b.bits == 64 || at->value - b.start < uint64_t(1) << b.bits);
+                const auto at = std::lower_bound(x.begin(), x.end(), b.start);
+                used += at != x.end() && (b.bits == 64 || *at - b.start < uint64_t(1) << b.bits);
             }
             if (used <= most && o.bins.size() <= kManyBins) return o.bins;
         }
@@ -196,15 +205,24 @@ std::vector<Bin> choose_bins(const BinSample& sample, int64_t origin, int bits, 
     }
 }
 
-BinSearch::BinSearch(const std::vector<Bin>& bins, int64_t origin, int bits)
-    : origin_(static_cast<uint64_t>(origin)), shift_(std::max(bits - 14, 0)) {
+}  // namespace
+
+std::vector<Bin> choose_bins(const BinSample& sample, int bits, size_t most, double* cost) {
+    return sample.context ? choose<kContexts>(sample, bits, most, cost) : choose<1>(sample, bits, most, cost);
+}
+
+BinSearch::BinSearch(const std::vector<Bin>& bins, int bits, size_t values) {
+    const int fine = std::clamp(length_of(values), 8, 14);
+    shift_ = std::max(bits - fine, 0);
     for (const Bin& b : bins) start_.push_back(b.start);
     const size_t cells = size_t(1) << (bits - shift_);
     first_.resize(cells + 1);
     size_t at = 0;
     for (size_t c = 0; c < cells; c++) {
-        while (at + 1 < start_.size() && start_[at + 1] <= static_cast<uint64_t>(c) << shift_) at++;
-        first_[c] = static_cast<uint16_t>(at);
+        const uint64_t begin = static_cast<uint64_t>(c) << shift_, last = begin + ((uint64_t(1) << shift_) - 1);
+        while (at + 1 < start_.size() && start_[at + 1] <= begin) at++;
+        const bool many = at + 1 < start_.size() && start_[at + 1] <= last;
+        first_[c] = static_cast<uint16_t>(at | (many ? kMany : 0));
     }
     first_[cells] = static_cast<uint16_t>(start_.size() - 1);
 }

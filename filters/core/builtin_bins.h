@@ -5,29 +5,42 @@
 
 namespace baler::builtin {
 
-// n log2 n
-double n_log_n(uint64_t n);
+// n log2 n: of n <= 2^16 in a table.
+const float* n_log_n_table();
+float n_log_n_of_many(uint64_t n);
+inline float n_log_n(uint64_t n) { return n <= 65536 ? n_log_n_table()[n] : n_log_n_of_many(n); }
 
-struct BinSample {
-    std::vector<int64_t> r;        // residuals of some rows, any order
-    std::vector<uint8_t> context;  // of the same rows, < 16; empty: one context
-    double rows_each = 1;          // rows of the chunk that each of them stands for
+// Some rows' residuals less the origin, ascending, and where each came from (below 2^16).
+struct SortedSample {
+    std::vector<uint64_t> value;
+    std::vector<uint16_t> from;
+    // Of values below 2^bits.
+    void assign(const std::vector<uint64_t>& values, const std::vector<uint16_t>& places, int bits);
 };
 
-// Dyadic bins over [origin, origin + 2^bits) that code the sample in the fewest bits and cover everything; at most
-// `most` of them hold something.
-std::vector<Bin> choose_bins(const BinSample& sample, int64_t origin, int bits, size_t most, double* cost = nullptr);
+struct BinSample {
+    const SortedSample& sorted;
+    const uint8_t* context = nullptr;  // by `from`, < 16; null: one context
+    double rows_each = 1;              // rows of the chunk that each of them stands for
+};
+
+// Dyadic bins over [0, 2^bits) that code the sample in the fewest bits and cover everything; at most `most` of them
+// hold something.
+std::vector<Bin> choose_bins(const BinSample& sample, int bits, size_t most, double* cost = nullptr);
 
 // origin and bits for residuals in [low, high]
 void choose_root(int64_t low, int64_t high, int64_t& origin, uint8_t& bits);
 
 class BinSearch {
   public:
-    BinSearch(const std::vector<Bin>& bins, int64_t origin, int bits);
-    uint16_t operator()(int64_t r) const {
-        const uint64_t x = static_cast<uint64_t>(r) - origin_;
-        const auto cell = static_cast<size_t>(x >> shift_);
-        uint32_t low = first_[cell], high = first_[cell + 1];
+    // For so many values.
+    BinSearch(const std::vector<Bin>& bins, int bits, size_t values);
+    uint16_t operator()(uint64_t x) const {
+        const uint64_t cell = x >> shift_;
+        uint32_t low = first_[cell];
+        if (!(low & kMany)) return static_cast<uint16_t>(low);
+        low &= ~kMany;
+        uint32_t high = first_[cell + 1] & ~kMany;
         while (low < high) {
             const uint32_t middle = (low + high + 1) >> 1;
             if (start_[middle] <= x) low = middle;
@@ -37,10 +50,10 @@ class BinSearch {
     }
 
   private:
-    uint64_t origin_;
+    static constexpr uint32_t kMany = 0x8000;
     int shift_;
     std::vector<uint64_t> start_;
-    std::vector<uint16_t> first_;  // the bin that holds the first value of each of up to 2^14 cells; and the last bin
+    std::vector<uint16_t> first_;  // the bin that holds each cell's first value, kMany: and others; and the last bin
 };
 
 }  // namespace baler::builtin

@@ -19,6 +19,33 @@ void drop_unused_features(Plan& plan) {
         if (!used[p]) plan.columns[p].feature = Feature{};
 }
 
+// The blocks' bits of all columns one after the other, as bytes.
+std::vector<uint8_t> join_bits(const std::vector<BlockBits>& columns) {
+    size_t bits = 0, blocks = 0;
+    for (const BlockBits& c : columns) {
+        for (size_t b : c.bits) bits += b;
+        blocks = std::max(blocks, c.bits.size());
+    }
+    std::vector<uint64_t> words(bits / 64 + 2);
+    size_t at = 0;
+    for (size_t b = 0; b < blocks; b++)
+        for (const BlockBits& c : columns) {
+            if (c.bits.empty() || c.bits[b] == 0) continue;
+            const uint64_t* from = &c.words[c.begin[b]];
+            const size_t n = (c.bits[b] + 63) / 64;
+            const auto shift = static_cast<int>(at & 63);
+            uint64_t* to = &words[at >> 6];
+            for (size_t i = 0; i < n; i++) {
+                to[i] |= from[i] << shift;
+                if (shift) to[i + 1] |= from[i] >> (64 - shift);
+            }
+            at += c.bits[b];
+        }
+    std::vector<uint8_t> bytes((bits + 7) / 8);
+    for (size_t i = 0; i < bytes.size(); i++) bytes[i] = static_cast<uint8_t>(words[i >> 3] >> (8 * (i & 7)));
+    return bytes;
+}
+
 }  // namespace
 
 void builtin_encode(const Table& table, ByteWriter& out) {
@@ -27,51 +54,30 @@ void builtin_encode(const Table& table, ByteWriter& out) {
     const auto relations = find_relations(work);
     for (size_t p = 0; p < C; p++) {
         prepare_column(work, p, relations[p]);
-        fit_column(work, p);
+        survey_column(work, p);
     }
+    for (size_t p = 0; p < C; p++) fit_column(work, p);
+
+    std::vector<size_t> coded;
+    for (size_t p = 0; p < C; p++)
+        if (work.plan.columns[p].method == ColumnPlan::coded) coded.push_back(p);
+    RansEncoder coder(lanes_for(n));
+    for (size_t begin = 0; begin < n; begin += kBlock)
+        for (size_t i = 0; i < coded.size(); i++) {
+            coder.begin_run();
+            coder.append(std::min(n, begin + kBlock) - begin);
+        }
+    std::vector<BlockBits> bits(coded.size());
+    std::vector<uint8_t> says(coded.size());
+    for (size_t i = 0; i < coded.size(); i++)
+        says[i] = finish_column(work, coded[i], &coder.symbol(0), i, coded.size(), bits[i]);
     drop_unused_features(work.plan);
 
-    const int lanes = lanes_for(n);
-    RansEncoder coder(lanes);
-    BitWriter plain;
-    bool any = false;
-    std::vector<RowTables> rows;
-    for (size_t p = 0; p < C; p++) rows.emplace_back(work.plan, static_cast<uint32_t>(p));
-    std::vector<uint32_t> packed;
-    for (size_t begin = 0; begin < n; begin += kBlock) {
-        const size_t end = std::min(n, begin + kBlock), m = end - begin;
-        for (size_t p = 0; p < C; p++) {
-            const ColumnPlan& c = work.plan.columns[p];
-            if (c.method == ColumnPlan::constant) continue;
-            const Column& column = work.column(p);
-            uint8_t which[kBlock];
-            rows[p].block(work.tokens, begin, end, which);
-            const size_t T = c.n_tokens();
-            packed.resize(c.tables.size() * T);
-            for (size_t t = 0; t < c.tables.size(); t++)
-                for (size_t i = 0; i < T; i++) packed[t * T + i] = c.tables[t].packed(i);
-            const uint8_t* token = work.tokens[p].data() + begin;
-            coder.begin_run();
-            uint32_t* symbols = coder.append(m);
-            for (size_t i = 0; i < m; i++) {
-                // a masked cell has its place in the run but no symbol: an interval of everything costs nothing
-                symbols[i] = column.masked(begin + i) ? RansEncoder::pack(0, kScale) : packed[which[i] * T + token[i]];
-                any |= symbols[i] != RansEncoder::pack(0, kScale);
-            }
-            const std::vector<int64_t>& r = work.r[p];
-            for (size_t i = 0; i < m; i++) {
-                if (column.masked(begin + i) || token[i] < c.same) continue;
-                const Bin& b = c.bins[token[i] - c.same];
-                if (b.bits == 0) continue;
-                plain.put(static_cast<uint64_t>(r[begin + i]) - static_cast<uint64_t>(c.origin) - b.start, b.bits);
-            }
-        }
-    }
     const std::vector<uint8_t> side = write_plan(work.plan, table);
     std::vector<uint8_t> stream;
-    if (any) coder.finish(stream);
-    const std::vector<uint8_t> bits = plain.finish();
-    for (const std::vector<uint8_t>* part : std::initializer_list<const std::vector<uint8_t>*>{&side, &stream, &bits}) {
+    if (std::any_of(says.begin(), says.end(), [](uint8_t s) { return s != 0; })) coder.finish(stream);
+    const std::vector<uint8_t> plain = join_bits(bits);
+    for (const std::vector<uint8_t>* part : {&side, static_cast<const std::vector<uint8_t>*>(&stream), &plain}) {
         out.varint(part->size());
         out.raw(part->data(), part->size());
     }

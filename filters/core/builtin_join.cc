@@ -7,6 +7,7 @@ namespace baler::builtin {
 
 namespace {
 
+constexpr size_t kFewCells = 24;
 constexpr double kTableBits = 4, kEntryBits = 3.2;  // about what a stored table and one of its entries cost
 
 double table_bits(const uint32_t* n, size_t tokens) {
@@ -79,7 +80,7 @@ std::vector<uint8_t> join_cells(const std::vector<uint32_t>& counts, size_t cell
                all[i + 1].bits;
     };
     for (size_t i = 0; i + 1 < all.size(); i++) cost.push_back(chain(i));
-    while (all.size() > 40) {
+    while (all.size() > kFewCells) {
         const auto i = static_cast<size_t>(std::min_element(cost.begin(), cost.end()) - cost.begin());
         join(i, i + 1, all[i].bits + all[i + 1].bits + cost[i]);
         cost.erase(cost.begin() + static_cast<std::ptrdiff_t>(i));

@@ -19,15 +19,15 @@ struct Range {
 };
 
 // Of the cells that are not masked.
-Range range_of(const std::vector<int64_t>& v, const Column& c);
+Range range_of(const int64_t* v, const Column& c);
 
 // The largest number that divides all distances from the base: the smallest value, or 0 when values are far apart.
-uint64_t stride_of(const std::vector<int64_t>& v, const Column& c, const Range& range, int64_t& base);
+uint64_t stride_of(const int64_t* v, const Column& c, const Range& range, int64_t& base);
 
 // A column's values as whole multiples of 2^-scale, when they are; found on the sample, proved on all.
 bool integers(const Work& work, const Column& c, int& scale, std::vector<int64_t>& v);
 
 // All different values, ascending; false when there are more than `most`.
-bool distinct_values(const std::vector<int64_t>& v, const Column& c, size_t most, std::vector<int64_t>& out);
+bool distinct_values(const int64_t* v, const Column& c, size_t most, std::vector<int64_t>& out);
 
 }  // namespace baler::builtin

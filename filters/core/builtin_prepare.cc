@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <cmath>
+#include <cstring>
 
 #include "builtin_encoder.h"
 #include "builtin_measure.h"
@@ -8,7 +8,14 @@ namespace baler::builtin {
 
 namespace {
 
-constexpr size_t kQuick = 2048, kMaxEntries = 65536;
+constexpr size_t kQuick = 1024, kMaxEntries = 65536;
+
+// Of x >= 1, within a tenth.
+double rough_log2(double x) {
+    uint64_t u;
+    std::memcpy(&u, &x, 8);
+    return static_cast<double>(u >> 52) - 1023 + static_cast<double>(u << 12 >> 12) * 0x1p-52;
+}
 
 class Preparer {
   public:
@@ -16,7 +23,7 @@ class Preparer {
         : work_(work), position_(position), column_(work.column(position)), plan_(work.plan.columns[position]) {}
 
     void run(const std::vector<Term>& terms) {
-        const Range range = range_of(column_.k, column_);
+        const Range range = range_of(column_.k.data(), column_);
         if (range.low >= range.high) {  // equal, or all masked
             plan_.method = ColumnPlan::constant;
             plan_.value = range.low <= range.high ? range.low : 0;
@@ -27,31 +34,36 @@ class Preparer {
         for (size_t i = 0; i < work_.sample.size(); i++)
             if (i / kSampleRun % step == 0 && !column_.masked(work_.sample[i])) quick_.push_back(work_.sample[i]);
         each_ = static_cast<double>(work_.table.rows) / static_cast<double>(std::max<size_t>(quick_.size(), 1));
-        std::vector<int64_t>& u = work_.r[position_];
+        // Columns that need no change stay where they are.
+        std::vector<int64_t>& changed = work_.columns[position_].u;
         map_and_stride(range);
-        to_units(plan_, column_, u);
-        try_dictionary(u);
-        double cost = predict(u);
-        if (!terms.empty()) try_relation(terms, cost, u);
+        if (plan_.by_value || plan_.reduction != ColumnPlan::plain) to_units(plan_, column_, changed);
+        try_dictionary(changed);
+        const int64_t* u = work_.residuals(position_);
+        const size_t n = column_.k.size();
+        const double cost = predict(u);
+        if (!terms.empty()) try_relation(terms, cost, changed);
         if (plan_.same) {
-            auto& same = work_.same[position_];
-            same.assign(u.size(), 0);
-            const std::vector<int64_t>& from = plan_.predictor == ColumnPlan::relation ? column_.k : u;
-            for (size_t i = 1; i < u.size(); i++) same[i] = from[i] == from[i - 1];
+            auto& same = work_.columns[position_].same;
+            same.assign(n, 0);
+            for (size_t i = 1; i < n; i++) same[i] = u[i] == u[i - 1];
         }
-        if (plan_.predictor == ColumnPlan::differences) subtract_prediction(plan_, work_.axes, u);
+        if (plan_.predictor == ColumnPlan::differences) {
+            if (changed.empty()) changed = column_.k;
+            subtract_prediction(plan_, work_.axes, changed);
+        }
     }
 
   private:
     void map_and_stride(const Range& range) {
-        plan_.stride = stride_of(column_.k, column_, range, plan_.base);
+        plan_.stride = stride_of(column_.k.data(), column_, range, plan_.base);
         uint64_t span = range.span() / plan_.stride;
         std::vector<int64_t> v;
         int scale = 0;
         if (column_.lattice.kind() == Lattice::Kind::ordinal && span > 1 && integers(work_, column_, scale, v)) {
-            const Range values = range_of(v, column_);
+            const Range values = range_of(v.data(), column_);
             int64_t base = 0;
-            const uint64_t stride = stride_of(v, column_, values, base);
+            const uint64_t stride = stride_of(v.data(), column_, values, base);
             if (length_of(values.span() / stride) < length_of(span)) {
                 plan_.by_value = 1;
                 plan_.scale = scale;
@@ -64,22 +76,30 @@ class Preparer {
         plan_.reduction = plan_.stride > 1 ? ColumnPlan::affine : ColumnPlan::plain;
     }
 
-    std::vector<int64_t> at(const std::vector<int64_t>& u) const {
+    std::vector<int64_t> at(const int64_t* u) const {
         std::vector<int64_t> x;
         x.reserve(quick_.size());
         for (size_t row : quick_) x.push_back(u[row]);
         return x;
     }
 
-    void try_dictionary(std::vector<int64_t>& u) {
+    void try_dictionary(std::vector<int64_t>& changed) {
+        const int64_t* u = work_.residuals(position_);
         std::vector<int64_t> x = at(u);
-        const double direct = bits_each(x, each_);
         std::sort(x.begin(), x.end());
+        const size_t all = x.size();
+        size_t once = 0;
+        for (size_t i = 0; i < all; i++) once += (i == 0 || x[i] != x[i - 1]) && (i + 1 == all || x[i] != x[i + 1]);
         const auto different = static_cast<size_t>(std::unique(x.begin(), x.end()) - x.begin());
         const Range range = range_of(u, column_);
         if (different * 20 > quick_.size() * 19 || range.span() < 2 * different || range.span() < 64) return;
+        // Where half of the values are there but once, most of the chunk's are still to come; and a range that the
+        // values fill has no use for a list of them.
+        if (once * 2 > all && work_.table.rows > 2 * all && different * 4 > all) return;
+        const size_t rows = column_.k.size();
         std::vector<int64_t> entries;
-        if (!distinct_values(u, column_, std::min(kMaxEntries, u.size() / 4), entries)) return;
+        if (!distinct_values(u, column_, std::min<uint64_t>({kMaxEntries, rows / 4, range.span() / 2}), entries)) return;
+        const double direct = bits_each(at(u), each_);
         if (range.span() / 2 < entries.size()) return;
         // Gaps between entries: their lengths' entropy and the bits below the two highest.
         std::vector<uint32_t> lengths(65);
@@ -94,20 +114,20 @@ class Preparer {
         for (int64_t& v : x) v = 0;
         x = at(u);
         for (int64_t& v : x) v = std::lower_bound(entries.begin(), entries.end(), v) - entries.begin();
-        const auto rows = static_cast<double>(u.size());
-        if (bits_each(x, each_) * rows + cost + 64 > direct * rows * 0.995) return;
+        const auto cells = static_cast<double>(rows);
+        if (bits_each(x, each_) * cells + cost + 64 > direct * cells * 0.995) return;
         if (plan_.reduction == ColumnPlan::affine)
             for (int64_t& e : entries)
                 e = static_cast<int64_t>(static_cast<uint64_t>(plan_.base) + plan_.stride * static_cast<uint64_t>(e));
         plan_.reduction = ColumnPlan::dictionary;
         plan_.entries = std::move(entries);
-        to_units(plan_, column_, u);
+        to_units(plan_, column_, changed);
     }
 
     // Bits of `count` of n cells having a flag.
     static double flag_bits(size_t count, size_t n) { return n_log_n(n) - n_log_n(count) - n_log_n(n - count); }
 
-    double predict(const std::vector<int64_t>& u) {
+    double predict(const int64_t* u) {
         const auto n = static_cast<double>(std::max<size_t>(quick_.size(), 1));
         std::vector<int64_t> x = at(u), fresh;
         double best = bits_each(x, each_);
@@ -165,54 +185,65 @@ class Preparer {
         double sum = 0;
         for (int64_t v : x) {
             const uint64_t d = static_cast<uint64_t>(v) - static_cast<uint64_t>(*middle);
-            sum += std::log2(1.0 + static_cast<double>(v < *middle ? uint64_t(0) - d : d));
+            sum += rough_log2(1.0 + static_cast<double>(v < *middle ? uint64_t(0) - d : d));
         }
         return sum / static_cast<double>(x.size());
     }
 
     // What subtract_prediction would leave at the quick rows.
-    void residuals(const std::vector<uint8_t>& list, const std::vector<int64_t>& u, std::vector<int64_t>& x) const {
+    void residuals(const std::vector<uint8_t>& list, const int64_t* u, std::vector<int64_t>& x) const {
         const auto& axes = work_.axes;
-        size_t stride[kMaxAxes];
+        struct Corner {
+            size_t offset = 0, back[kMaxAxes] = {};  // steps back along each axis of the list: repeated ones count at the first
+            bool minus = false;
+        };
+        size_t stride[kMaxAxes], first[kMaxAxes];
         for (size_t a = 0; a < list.size(); a++) {
             stride[a] = 1;
             for (size_t b = list[a] + size_t(1); b < axes.size(); b++) stride[a] *= static_cast<size_t>(axes[b]);
+            first[a] = static_cast<size_t>(std::find(list.begin(), list.end(), list[a]) - list.begin());
         }
+        std::vector<Corner> corners(size_t(1) << list.size());
+        for (size_t c = 1; c < corners.size(); c++)
+            for (size_t a = 0; a < list.size(); a++) {
+                if (!(c >> a & 1)) continue;
+                corners[c].minus = !corners[c].minus;
+                corners[c].offset += stride[a];
+                corners[c].back[first[a]]++;
+            }
+        const bool line = axes.size() == 1;
         for (size_t s = 0; s < quick_.size(); s++) {
             const size_t i = quick_[s];
+            size_t place[kMaxAxes] = {i};
+            for (size_t a = 0; a < list.size() && !line; a++) place[a] = i / stride[a] % static_cast<size_t>(axes[list[a]]);
             uint64_t sum = 0;
-            for (uint32_t corner = 0; corner < 1u << list.size(); corner++) {
-                size_t offset = 0;
-                bool inside = true, minus = false;
-                size_t steps[32] = {};
-                for (size_t a = 0; a < list.size(); a++) {
-                    if (!(corner >> a & 1)) continue;
-                    minus = !minus;
-                    offset += stride[a];
-                    steps[list[a] & 31]++;
-                    inside &= i / stride[a] % static_cast<size_t>(axes[list[a]]) >= steps[list[a] & 31];
-                }
+            for (const Corner& c : corners) {
+                bool inside = true;
+                for (size_t a = 0; a < list.size(); a++) inside &= place[a] >= c.back[a];
                 if (!inside) continue;
-                const auto v = static_cast<uint64_t>(u[i - offset]);
-                sum += minus ? uint64_t(0) - v : v;
+                const auto v = static_cast<uint64_t>(u[i - c.offset]);
+                sum += c.minus ? uint64_t(0) - v : v;
             }
             x[s] = static_cast<int64_t>(sum);
         }
     }
 
-    void try_relation(const std::vector<Term>& terms, double cost, std::vector<int64_t>& u) {
+    void try_relation(const std::vector<Term>& terms, double cost, std::vector<int64_t>& changed) {
         ColumnPlan with;
         with.predictor = ColumnPlan::relation;
         with.terms = terms;
-        std::vector<int64_t> expected;
-        relation(with, work_.plan, work_.table, column_.lattice, expected);
-        for (size_t i = 0; i < u.size(); i++) {
-            const uint64_t rest = static_cast<uint64_t>(column_.k[i]) - static_cast<uint64_t>(expected[i]);
-            expected[i] = static_cast<int64_t>(rest);
-        }
-        if (bits_each(at(expected), each_) >= cost) return;
+        std::vector<int64_t> rest;
+        relation(with, work_.plan, work_.table, column_.lattice, quick_, rest);
+        for (size_t s = 0; s < quick_.size(); s++) rest[s] = less(column_.k[quick_[s]], rest[s]);
+        if (bits_each(rest, each_) >= cost) return;
+        relation(with, work_.plan, work_.table, column_.lattice, rest);
+        for (size_t i = 0; i < rest.size(); i++) rest[i] = less(column_.k[i], rest[i]);
         plan_ = with;
-        u = std::move(expected);
+        changed = std::move(rest);
+    }
+
+    static int64_t less(int64_t a, int64_t b) {
+        return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
     }
 
     Work& work_;

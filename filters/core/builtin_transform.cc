@@ -114,9 +114,20 @@ void to_units(const ColumnPlan& c, const Column& column, std::vector<int64_t>& u
             shift++;
         }
         for (int64_t& x : u) x = wrapped(bits(x) - bits(c.base)) >> shift;
+        // Whole multiples of an odd number: dividing is multiplying by its inverse modulo 2^64.
+        uint64_t inverse = odd;
+        for (int i = 0; i < 6; i++) inverse *= 2 - odd * inverse;
         if (odd > 1)
-            for (int64_t& x : u) x /= wrapped(odd);
+            for (int64_t& x : u) x = wrapped(bits(x) * inverse);
     } else if (c.reduction == ColumnPlan::dictionary) {
+        const uint64_t span = bits(c.entries.back()) - bits(c.entries.front());
+        if (span < 4 * u.size() && column.mask.empty()) {
+            std::vector<uint32_t> place(static_cast<size_t>(span) + 1);
+            for (size_t i = 0; i < c.entries.size(); i++)
+                place[static_cast<size_t>(bits(c.entries[i]) - bits(c.entries[0]))] = static_cast<uint32_t>(i);
+            for (int64_t& x : u) x = place[static_cast<size_t>(bits(x) - bits(c.entries[0]))];
+            return;
+        }
         size_t guess = 0;
         for (int64_t& x : u) {
             if (c.entries[guess] != x) {
@@ -204,20 +215,50 @@ void add_prediction(const ColumnPlan& c, const std::vector<uint64_t>& axes, cons
     }
 }
 
-void relation(const ColumnPlan& c, const Plan& plan, const Table& table, const Lattice& own, std::vector<int64_t>& k) {
-    const size_t n = table.rows;
-    k.resize(n);
-    double sum[kBlock];
-    for (size_t begin = 0; begin < n; begin += kBlock) {
-        const size_t m = std::min(kBlock, n - begin);
+namespace {
+
+// Cells that a relation expects where the columns have the indices of from(term, i), in blocks.
+template <class From>
+void expect(const ColumnPlan& c, const Lattice& own, const Plan& plan, const Table& table, size_t n, const From& from,
+            int64_t* k) {
+    constexpr size_t kRows = 512;
+    double sum[kRows], x[kRows];
+    for (size_t begin = 0; begin < n; begin += kRows) {
+        const size_t m = std::min(kRows, n - begin);
         std::fill_n(sum, m, 0.0);
         for (const Term& t : c.terms) {
-            const Column& from = table.columns[plan.order[t.position]];
+            const Column& column = table.columns[plan.order[t.position]];
             const double coefficient = static_cast<double>(t.coefficient);
-            for (size_t i = 0; i < m; i++) sum[i] = sum[i] + coefficient * from.lattice.value(from.k[begin + i]);
+            column.lattice.values(from(column, begin, m), m, x);
+            for (size_t i = 0; i < m; i++) sum[i] = sum[i] + coefficient * x[i];
+        }
+        bool finite = true;
+        for (size_t i = 0; i < m; i++) finite &= std::isfinite(sum[i]);
+        if (finite) {
+            own.indices(sum, m, k + begin);
+            continue;
         }
         for (size_t i = 0; i < m; i++) k[begin + i] = std::isfinite(sum[i]) ? own.index(sum[i]) : 0;
     }
+}
+
+}  // namespace
+
+void relation(const ColumnPlan& c, const Plan& plan, const Table& table, const Lattice& own, std::vector<int64_t>& k) {
+    k.resize(table.rows);
+    expect(c, own, plan, table, table.rows,
+           [](const Column& column, size_t begin, size_t) { return column.k.data() + begin; }, k.data());
+}
+
+void relation(const ColumnPlan& c, const Plan& plan, const Table& table, const Lattice& own,
+              const std::vector<size_t>& rows, std::vector<int64_t>& k) {
+    k.resize(rows.size());
+    std::vector<int64_t> picked(rows.size());
+    const auto pick = [&](const Column& column, size_t begin, size_t m) {
+        for (size_t i = 0; i < m; i++) picked[i] = column.k[rows[begin + i]];
+        return static_cast<const int64_t*>(picked.data());
+    };
+    expect(c, own, plan, table, rows.size(), pick, k.data());
 }
 
 }  // namespace baler::builtin

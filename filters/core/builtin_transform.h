@@ -22,5 +22,8 @@ void add_prediction(const ColumnPlan& c, const std::vector<uint64_t>& axes, cons
 
 // Index that a relation expects in a row; `columns` in coding order.
 void relation(const ColumnPlan& c, const Plan& plan, const Table& table, const Lattice& own, std::vector<int64_t>& k);
+// The same in some rows only.
+void relation(const ColumnPlan& c, const Plan& plan, const Table& table, const Lattice& own,
+              const std::vector<size_t>& rows, std::vector<int64_t>& k);
 
 }  // namespace baler::builtin

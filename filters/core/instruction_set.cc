@@ -28,22 +28,22 @@ const InstructionSet* choose() {
     static const InstructionSet sets[] = {
 #if defined(__x86_64__)
         {"avx512vnni", layer_avx512vnni, row_kernels_avx512(), column_kernels_avx512(),
-         grid_net_avx512, grid_rows_avx512(), grid_strips_avx512()},
+         grid_net_avx512, grid_rows_avx512(), grid_strips_avx512(), table_kernels_avx512()},
         {"avx512", layer_avx512, row_kernels_avx512(), column_kernels_avx512(),
-         grid_net_avx2, grid_rows_avx512(), grid_strips_avx512()},
+         grid_net_avx2, grid_rows_avx512(), grid_strips_avx512(), table_kernels_avx512()},
         {"avx2", layer_avx2, row_kernels_avx2(), column_kernels_avx2(),
-         grid_net_avx2, grid_rows_avx2(), grid_strips_avx2()},
+         grid_net_avx2, grid_rows_avx2(), grid_strips_avx2(), table_kernels_avx2()},
         {"sse2", layer_sse2, row_kernels_portable(), column_kernels_portable(),
-         grid_net_portable, grid_rows_portable(), grid_strips_portable()},
+         grid_net_portable, grid_rows_portable(), grid_strips_portable(), table_kernels_portable()},
 #elif defined(__aarch64__)
         {"neon", layer_neon, row_kernels_portable(), column_kernels_portable(),
-         grid_net_portable, grid_rows_portable(), grid_strips_portable()},
+         grid_net_portable, grid_rows_portable(), grid_strips_portable(), table_kernels_portable()},
 #elif defined(__wasm_simd128__)
         {"wasm", layer_wasm, row_kernels_portable(), column_kernels_portable(),
-         grid_net_portable, grid_rows_portable(), grid_strips_portable()},
+         grid_net_portable, grid_rows_portable(), grid_strips_portable(), table_kernels_portable()},
 #endif
         {"portable", layer_portable, row_kernels_portable(), column_kernels_portable(),
-         grid_net_portable, grid_rows_portable(), grid_strips_portable()},
+         grid_net_portable, grid_rows_portable(), grid_strips_portable(), table_kernels_portable()},
     };
     const char* wanted = std::getenv("BALER_ISA");
     for (const InstructionSet& set : sets)

@@ -8,6 +8,7 @@
 #include "grid_strips.h"
 #include "network.h"
 #include "row_kernels.h"
+#include "table_kernels.h"
 
 namespace baler {
 
@@ -19,6 +20,7 @@ struct InstructionSet {
     GridNetKernel grid_net;
     GridRowKernels grid_rows;
     GridStripKernels grid_strips;
+    TableKernels tables;
 };
 
 const InstructionSet& instruction_set();
