@@ -174,7 +174,7 @@ class Chooser {
             entries += used - 1;
         }
         // What is measured looks better than it is by 1/2 nat an entry; cells that are alike will share a table.
-        return cost * rows_each + static_cast<double>(entries) * (0.72 * 0.6 * (rows_each - 1) + 2);
+        return cost * rows_each + static_cast<double>(entries) * (0.72 * 0.6 * (rows_each - 1) + (work_.table.rows < kSmallChunk ? 3 : 2));
     }
 
     // The column's number as a weighted sum of the candidates': least squares on the sample.

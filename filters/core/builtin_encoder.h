@@ -15,12 +15,14 @@ namespace baler::builtin {
 
 // The column on the sample, by row of the sample.
 struct Coarse {
-    std::vector<uint8_t> group;   // as something to be told: up to kMaxGroups groups of about equal weight
+    std::vector<uint8_t> group;   // as something to be told: up to 16 groups of about equal weight
     size_t groups = 0;
     std::vector<uint8_t> source;  // as something that tells: up to 16 groups ...
     std::vector<int8_t> z;        // ... their numbers ...
     std::vector<int16_t> number;  // ... and the number of each row; masked: 0
 };
+
+constexpr size_t kSmallChunk = 3000;  // rows
 
 struct ColumnWork {
     std::vector<int64_t> u;       // residuals to be coded, of all rows; empty: they are the column's indices

@@ -9,7 +9,10 @@ namespace baler::builtin {
 
 namespace {
 
-constexpr size_t kTellingGroups = 16, kQuick = 1024;
+constexpr size_t kToldGroups = 16, kQuick = 1024;
+
+// In small chunks fewer contexts pay.
+size_t telling_groups(size_t rows) { return rows < kSmallChunk ? 8 : 16; }
 
 // The normal score of rank p (0 to 1), by Tukey's lambda, in 40ths.
 int8_t normal_score(double p) {
@@ -75,8 +78,8 @@ class Fitter {
         own_.sample.assign(values, places, c_.bits);
         if (work_.table.columns.size() == 1) return;
         Coarse& coarse = own_.coarse;
-        coarse.groups = group(kMaxGroups, coarse.group).size();
-        coarse.z = group(kTellingGroups, coarse.source);
+        coarse.groups = group(kToldGroups, coarse.group).size();
+        coarse.z = group(telling_groups(n_), coarse.source);
         if (!has_bins()) coarse.z.clear();
         coarse.number.assign(work_.sample.size(), 0);
         for (size_t s = 0; s < coarse.number.size() && !coarse.z.empty(); s++)
@@ -106,7 +109,7 @@ class Fitter {
             for (uint16_t cell : contexts.cell) context.push_back(to[cell]);
         }
         tokenise({own_.sample, context.empty() ? nullptr : context.data(), work_.rows_each});
-        c_.feature = make_feature(own_.counts, kTellingGroups, c_.same != 0);
+        c_.feature = make_feature(own_.counts, telling_groups(n_), c_.same != 0);
         groups();
     }
 

@@ -7,7 +7,7 @@ namespace baler::builtin {
 
 namespace {
 
-constexpr size_t kFewCells = 24;
+constexpr size_t kFewCells = 32;
 constexpr double kTableBits = 4, kEntryBits = 3.2;  // about what a stored table and one of its entries cost
 
 double table_bits(const uint32_t* n, size_t tokens) {

@@ -65,7 +65,7 @@ bool distinct_values(const int64_t* v, const Column& c, size_t most, std::vector
     return true;
 }
 
-constexpr size_t kFewRows = 4096, kManyRows = 8192, kShare = 8;
+constexpr size_t kSample = 8192;
 
 Work::Work(const Table& t) : table(t), axes(row_axes(t)) {
     const size_t n = t.rows, C = t.columns.size();
@@ -74,10 +74,9 @@ Work::Work(const Table& t) : table(t), axes(row_axes(t)) {
     plan.columns.resize(C);
     columns.resize(C);
     groups.resize(C);
-    const size_t wanted = std::clamp(n / kShare, kFewRows, kManyRows);
-    const size_t runs = std::min((n + kSampleRun - 1) / kSampleRun, wanted / kSampleRun);
+    const size_t runs = std::min((n + kSampleRun - 1) / kSampleRun, kSample / kSampleRun);
     for (size_t i = 0; i < runs; i++) {
-        const size_t begin = n <= wanted ? i * kSampleRun : (n - kSampleRun) / (runs - 1) * i;
+        const size_t begin = n <= kSample ? i * kSampleRun : (n - kSampleRun) / (runs - 1) * i;
         for (size_t j = begin; j < std::min(n, begin + kSampleRun); j++) sample.push_back(j);
     }
     rows_each = static_cast<double>(n) / static_cast<double>(std::max<size_t>(sample.size(), 1));

@@ -87,15 +87,9 @@ class Preparer {
         const int64_t* u = work_.residuals(position_);
         std::vector<int64_t> x = at(u);
         std::sort(x.begin(), x.end());
-        const size_t all = x.size();
-        size_t once = 0;
-        for (size_t i = 0; i < all; i++) once += (i == 0 || x[i] != x[i - 1]) && (i + 1 == all || x[i] != x[i + 1]);
         const auto different = static_cast<size_t>(std::unique(x.begin(), x.end()) - x.begin());
         const Range range = range_of(u, column_);
         if (different * 20 > quick_.size() * 19 || range.span() < 2 * different || range.span() < 64) return;
-        // Where half of the values are there but once, most of the chunk's are still to come; and a range that the
-        // values fill has no use for a list of them.
-        if (once * 2 > all && work_.table.rows > 2 * all && different * 4 > all) return;
         const size_t rows = column_.k.size();
         std::vector<int64_t> entries;
         if (!distinct_values(u, column_, std::min<uint64_t>({kMaxEntries, rows / 4, range.span() / 2}), entries)) return;
