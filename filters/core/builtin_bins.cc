@@ -212,19 +212,39 @@ std::vector<Bin> choose_bins(const BinSample& sample, int bits, size_t most, dou
 }
 
 BinSearch::BinSearch(const std::vector<Bin>& bins, int bits, size_t values) {
-    const int fine = std::clamp(length_of(values), 8, 14);
+    constexpr int kParts = 9;
+    const int fine = std::clamp(length_of(values) - 1, 8, 12);
     shift_ = std::max(bits - fine, 0);
+    inside_ = (uint64_t(1) << shift_) - 1;
     for (const Bin& b : bins) start_.push_back(b.start);
-    const size_t cells = size_t(1) << (bits - shift_);
-    first_.resize(cells + 1);
+    cell_of_.resize(size_t(1) << (bits - shift_));
     size_t at = 0;
-    for (size_t c = 0; c < cells; c++) {
-        const uint64_t begin = static_cast<uint64_t>(c) << shift_, last = begin + ((uint64_t(1) << shift_) - 1);
+    const auto bin_of = [&](uint64_t begin, int width) {
         while (at + 1 < start_.size() && start_[at + 1] <= begin) at++;
-        const bool many = at + 1 < start_.size() && start_[at + 1] <= last;
-        first_[c] = static_cast<uint16_t>(at | (many ? kMany : 0));
+        const bool many = at + 1 < start_.size() && start_[at + 1] - begin < uint64_t(1) << width;
+        return static_cast<uint16_t>(at | (many ? kMany : 0));
+    };
+    uint32_t last = kMany;
+    for (size_t c = 0; c < cell_of_.size(); c++) {
+        const uint64_t begin = static_cast<uint64_t>(c) << shift_;
+        const uint16_t bin = bin_of(begin, shift_);
+        if (bin != last || (bin & kMany)) {
+            // bins are aligned to their widths, so the narrowest tells how finely to cut
+            int width = shift_;
+            if (bin & kMany)
+                for (size_t b = bin & ~kMany; b < bins.size() && bins[b].start - begin <= inside_; b++)
+                    width = std::min<int>(width, bins[b].bits);
+            width = bin & kMany ? std::max(width, shift_ - kParts) : shift_;
+            cells_.push_back({static_cast<uint32_t>(bins_.size()), bin & kMany ? width : 63});
+            if (bin & kMany)
+                for (uint64_t part = 0; part < uint64_t(1) << (shift_ - width); part++)
+                    bins_.push_back(bin_of(begin + (part << width), width));
+            else
+                bins_.push_back(bin);
+        }
+        cell_of_[c] = static_cast<uint16_t>(cells_.size() - 1);
+        last = bin;
     }
-    first_[cells] = static_cast<uint16_t>(start_.size() - 1);
 }
 
 }  // namespace baler::builtin

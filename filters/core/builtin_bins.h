@@ -36,24 +36,26 @@ class BinSearch {
     // For so many values.
     BinSearch(const std::vector<Bin>& bins, int bits, size_t values);
     uint16_t operator()(uint64_t x) const {
-        const uint64_t cell = x >> shift_;
-        uint32_t low = first_[cell];
-        if (!(low & kMany)) return static_cast<uint16_t>(low);
-        low &= ~kMany;
-        uint32_t high = first_[cell + 1] & ~kMany;
-        while (low < high) {
-            const uint32_t middle = (low + high + 1) >> 1;
-            if (start_[middle] <= x) low = middle;
-            else high = middle - 1;
-        }
-        return static_cast<uint16_t>(low);
+        const Cell& cell = cells_[cell_of_[x >> shift_]];
+        uint32_t bin = bins_[cell.first + ((x & inside_) >> cell.shift)];
+        if (bin & kMany)
+            for (bin &= ~kMany; bin + 1 < start_.size() && start_[bin + 1] <= x;) bin++;
+        return static_cast<uint16_t>(bin);
     }
 
   private:
+    // The values are cut into cells, cells of several bins once more; most parts are in one bin then.
     static constexpr uint32_t kMany = 0x8000;
+    struct Cell {
+        uint32_t first;  // of its parts
+        int shift;
+    };
     int shift_;
+    uint64_t inside_;
     std::vector<uint64_t> start_;
-    std::vector<uint16_t> first_;  // the bin that holds each cell's first value, kMany: and others; and the last bin
+    std::vector<uint16_t> cell_of_;
+    std::vector<Cell> cells_;
+    std::vector<uint16_t> bins_;  // of each part, kMany: and the bins behind it
 };
 
 }  // namespace baler::builtin

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "builtin_encoder.h"
+#include "instruction_set.h"
 
 namespace baler::builtin {
 
@@ -19,13 +20,6 @@ struct Candidate {
     double cost = 0;
     size_t place = 0;       // among those collected
 };
-
-// Sums of products fit 64 bits: numbers are int8 and a sample has at most 2^13 rows.
-int64_t dot(const int16_t* a, const int16_t* b, size_t n) {
-    int32_t sum = 0;
-    for (size_t i = 0; i < n; i++) sum += a[i] * b[i];
-    return sum;
-}
 
 class Chooser {
   public:
@@ -102,6 +96,9 @@ class Chooser {
     }
 
   private:
+    // Numbers are of 8 bits and a sample has at most 2^13 rows.
+    double dot(const int16_t* a, const int16_t* b) const { return instruction_set().tables.dot(a, b, n_); }
+
     void order() {
         std::stable_sort(candidates_.begin(), candidates_.end(),
                          [](const Candidate& a, const Candidate& b) { return a.cost < b.cost; });
@@ -186,8 +183,8 @@ class Chooser {
         // Normal equations of (numbers, 1), a little ridge, elimination.
         std::vector<std::vector<double>> a(k, std::vector<double>(k + 1));
         for (size_t i = 0; i < k; i++) {
-            for (size_t j = i; j < k; j++) a[i][j] = a[j][i] = static_cast<double>(dot(number(i), number(j), n_));
-            a[i][k] = static_cast<double>(dot(number(i), own_.number.data(), n_));
+            for (size_t j = i; j < k; j++) a[i][j] = a[j][i] = dot(number(i), number(j));
+            a[i][k] = dot(number(i), own_.number.data());
             a[i][i] += 1e-3 * a[i][i] + 1;
         }
         for (size_t i = 0; i < k; i++)
@@ -269,14 +266,15 @@ std::vector<int32_t> make_thresholds(const std::vector<int32_t>& sums, const std
         n++;
     }
     if (n == 0 || low == high) return thresholds;
-    const int32_t step = (high - low) / static_cast<int32_t>(kSteps) + 1;
-    uint32_t counts[kSteps + 1] = {};
+    int shift = 0;
+    while ((high - low) >> shift >= static_cast<int32_t>(kSteps)) shift++;
+    uint32_t counts[kSteps] = {};
     for (size_t s = 0; s < sums.size(); s++)
-        if (live[s]) counts[(sums[s] - low) / step]++;
+        if (live[s]) counts[(sums[s] - low) >> shift]++;
     size_t before = 0, wanted = 1;
-    for (size_t i = 0; i <= kSteps && wanted < kScoreGroups; i++) {
+    for (size_t i = 0; i < kSteps && wanted < kScoreGroups; i++) {
         if (i > 0 && before * kScoreGroups >= wanted * n) {
-            thresholds.push_back(low + static_cast<int32_t>(i) * step);
+            thresholds.push_back(low + (static_cast<int32_t>(i) << shift));
             while (wanted < kScoreGroups && before * kScoreGroups >= wanted * n) wanted++;
         }
         before += counts[i];

@@ -2,6 +2,7 @@
 
 #include "builtin_encoder.h"
 #include "coders.h"
+#include "parallel.h"
 
 namespace baler {
 
@@ -52,11 +53,11 @@ void builtin_encode(const Table& table, ByteWriter& out) {
     Work work(table);
     const size_t C = table.columns.size(), n = table.rows;
     const auto relations = find_relations(work);
-    for (size_t p = 0; p < C; p++) {
+    parallel_for(C, [&](size_t p) {
         prepare_column(work, p, relations[p]);
         survey_column(work, p);
-    }
-    for (size_t p = 0; p < C; p++) fit_column(work, p);
+    });
+    parallel_for(C, [&](size_t p) { fit_column(work, p); });
 
     std::vector<size_t> coded;
     for (size_t p = 0; p < C; p++)
@@ -69,8 +70,9 @@ void builtin_encode(const Table& table, ByteWriter& out) {
         }
     std::vector<BlockBits> bits(coded.size());
     std::vector<uint8_t> says(coded.size());
-    for (size_t i = 0; i < coded.size(); i++)
+    parallel_for(coded.size(), [&](size_t i) {
         says[i] = finish_column(work, coded[i], &coder.symbol(0), i, coded.size(), bits[i]);
+    });
     drop_unused_features(work.plan);
 
     const std::vector<uint8_t> side = write_plan(work.plan, table);

@@ -163,9 +163,14 @@ class Fitter {
             const uint8_t same = c_.same;
             total.assign(c_.bins.size() + same, 0);
             if (column_.mask.empty() && !same) {
+                // locals: bytes written could be anything for all the compiler knows
+                const auto origin = static_cast<uint64_t>(c_.origin);
+                uint16_t* to = token.data();
+                uint32_t* count = total.data();
                 for (size_t i = 0; i < n_; i++) {
-                    token[i] = search(offset(i));
-                    total[token[i]]++;
+                    const uint16_t t = search(static_cast<uint64_t>(r_[i]) - origin);
+                    to[i] = t;
+                    count[t]++;
                 }
             } else {
                 for (size_t i = 0; i < n_; i++) {
@@ -189,7 +194,9 @@ class Fitter {
         }
         c_.bins = std::move(bins);
         own_.tokens.resize(n_);
-        for (size_t i = 0; i < n_; i++) own_.tokens[i] = renumbered[token[i]];
+        uint8_t* to = own_.tokens.data();
+        const uint8_t* number = renumbered.data();
+        for (size_t i = 0; i < n_; i++) to[i] = number[token[i]];
         for (size_t i = 0; i < column_.mask.size(); i++)
             if (column_.mask[i]) own_.tokens[i] = 0;
     }
@@ -222,7 +229,9 @@ class Fitter {
         uint8_t of[kMaxTokens];
         c_.feature.groups(of);
         to.resize(n_);
-        for (size_t i = 0; i < n_; i++) to[i] = of[own_.tokens[i]];
+        uint8_t* group = to.data();
+        const uint8_t* token = own_.tokens.data();
+        for (size_t i = 0; i < n_; i++) group[i] = of[token[i]];
     }
 
     void by_feature(Coarse& coarse) const {

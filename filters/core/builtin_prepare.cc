@@ -87,12 +87,21 @@ class Preparer {
         const int64_t* u = work_.residuals(position_);
         std::vector<int64_t> x = at(u);
         std::sort(x.begin(), x.end());
+        // How many values there are once, and twice, tells how many there are in all (Chao's estimate).
+        size_t once = 0, twice = 0;
+        for (size_t i = 0, j = 0; i < x.size(); i = j) {
+            while (j < x.size() && x[j] == x[i]) j++;
+            once += j - i == 1;
+            twice += j - i == 2;
+        }
         const auto different = static_cast<size_t>(std::unique(x.begin(), x.end()) - x.begin());
         const Range range = range_of(u, column_);
         if (different * 20 > quick_.size() * 19 || range.span() < 2 * different || range.span() < 64) return;
         const size_t rows = column_.k.size();
+        const size_t most = static_cast<size_t>(std::min<uint64_t>({kMaxEntries, rows / 4, range.span() / 2}));
+        if (different + once * once / (2 * twice + 2) > most + most / 2) return;
         std::vector<int64_t> entries;
-        if (!distinct_values(u, column_, std::min<uint64_t>({kMaxEntries, rows / 4, range.span() / 2}), entries)) return;
+        if (!distinct_values(u, column_, most, entries)) return;
         const double direct = bits_each(at(u), each_);
         if (range.span() / 2 < entries.size()) return;
         // Gaps between entries: their lengths' entropy and the bits below the two highest.

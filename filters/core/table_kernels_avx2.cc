@@ -93,7 +93,7 @@ BALER_TARGET static inline const uint8_t* round(const TokenCall& c, const uint8_
 }  // namespace avx2
 }  // namespace
 
-TableKernels table_kernels_avx2() { return {avx2::scores, avx2::tokens, avx2::range, avx2::narrow}; }
+TableKernels table_kernels_avx2() { return {avx2::scores, avx2::tokens, avx2::range, avx2::narrow, avx2::dot}; }
 
 }  // namespace baler
 
