@@ -10,7 +10,7 @@
 
 #include "table_kernels.h"
 
-#define BALER_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi2,bmi,bmi2,popcnt")))
+#define BALER_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,bmi,bmi2,popcnt")))
 
 namespace baler {
 
