@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if "speed" in parts:
         cases = [own_data.as_case(o[0], o[1]) for o in own]
         found["speed"] = speed.run(options.quick, options.peers, ranges, options.chunk, cases)
-    if "kernels" in parts and (kernels := _kernels()) is not None:
+    if "kernels" in parts and (kernels := _kernels(options.quick)) is not None:
         found["kernels"] = kernels
     return found
 
@@ -106,12 +106,12 @@ def run_tables(chosen: list[tables.Table], bounds: list[str], options: argparse.
     return results
 
 
-def _kernels() -> Any:
+def _kernels(quick: bool) -> Any:
     try:
         from . import kernels
     except ImportError:
         return None
-    return kernels.run()
+    return kernels.run(2048) if quick else kernels.run()
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ def _kernels(found: Any, depth: int = 0) -> list[str]:
         if isinstance(value, dict):
             lines += [f"{indent}- {key}", *_kernels(value, depth + 1)]
         else:
-            lines.append(f"{indent}- {key}: {value}")
+            lines.append(f"{indent}- {key}: {f'{value:.4g}' if isinstance(value, float) else value}")
     return lines
 
 

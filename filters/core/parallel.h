@@ -6,6 +6,7 @@
 // it writes to places of its own, and sums over bodies are made after the loop, in their order.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <type_traits>
@@ -31,6 +32,14 @@ void parallel_for(size_t n, Body&& body) {
     using Plain = std::remove_reference_t<Body>;
     run_parallel(n, [](void* context, size_t i) { (*static_cast<Plain*>(context))(i); },
                  const_cast<void*>(static_cast<const void*>(std::addressof(body))));
+}
+
+// body(begin, end) for ranges that together are [0, n), as many as there are threads, of at least `least` each.
+template <class Body>
+void parallel_ranges(size_t n, size_t least, Body&& body) {
+    const size_t most = in_parallel_loop() ? 1 : static_cast<size_t>(threads());
+    const size_t parts = std::min(most, std::max(n / std::max(least, size_t(1)), size_t(1)));
+    parallel_for(parts, [&](size_t i) { body(n * i / parts, n * (i + 1) / parts); });
 }
 
 }  // namespace baler

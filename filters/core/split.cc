@@ -3,12 +3,14 @@
 #include <algorithm>
 
 #include "lattice_points.h"
+#include "parallel.h"
 #include "spare_rows.h"
 
 namespace baler {
 namespace {
 
 constexpr size_t kRowsAtOnce = 256;  // a block of rows stays in the cache while its columns are gone through
+constexpr size_t kCellsAtLeast = 1 << 15;  // for a thread; fewer are done sooner than it starts
 
 constexpr bool host_is_big_endian() { return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__; }
 
@@ -131,31 +133,36 @@ Table split(const Layout& layout, const std::vector<Lattice>& lattices, uint32_t
         std::vector<uint64_t> rows, items;
     };
     std::vector<Found> found(layout.columns);
-    uint8_t mask[kRowsAtOnce];
-    for (size_t at = 0; at < layout.rows; at += kRowsAtOnce) {
-        const size_t n = std::min(kRowsAtOnce, layout.rows - at);
-        for (size_t c = 0; c < layout.columns; c++) {
-            Column& column = t.columns[c];
-            const uint8_t* x = bytes + (at * layout.row_stride + c * layout.column_stride) * itemsize;
-            int64_t* k = column.k.data() + at;
-            if (!column.lattice.quantise(x, layout.row_stride, n, k, mask)) continue;
-            if (column.mask.empty()) column.mask.assign(layout.rows, 0);
-            for (size_t i = 0; i < n; i++) {
-                if (!mask[i]) continue;
-                column.mask[at + i] = 1;
-                k[i] = at + i ? column.k[at + i - 1] : 0;
-                found[c].rows.push_back(at + i);
-                found[c].items.push_back(load_item(x + i * layout.row_stride * itemsize, itemsize));
+    parallel_ranges(layout.columns, kCellsAtLeast / std::max(layout.rows, size_t(1)), [&](size_t begin, size_t end) {
+        uint8_t mask[kRowsAtOnce];
+        for (size_t at = 0; at < layout.rows; at += kRowsAtOnce) {
+            const size_t n = std::min(kRowsAtOnce, layout.rows - at);
+            for (size_t c = begin; c < end; c++) {
+                Column& column = t.columns[c];
+                const uint8_t* x = bytes + (at * layout.row_stride + c * layout.column_stride) * itemsize;
+                int64_t* k = column.k.data() + at;
+                if (!column.lattice.quantise(x, layout.row_stride, n, k, mask)) continue;
+                if (column.mask.empty()) column.mask.assign(layout.rows, 0);
+                for (size_t i = 0; i < n; i++) {
+                    if (!mask[i]) continue;
+                    column.mask[at + i] = 1;
+                    k[i] = at + i ? column.k[at + i - 1] : 0;
+                    found[c].rows.push_back(at + i);
+                    found[c].items.push_back(load_item(x + i * layout.row_stride * itemsize, itemsize));
+                }
             }
         }
-    }
+    });
     for (const Found& f : found) exceptions->push_back(collect(f.rows, f.items));
     return t;
 }
 
 void join(const Layout& layout, const Table& table, const std::vector<ColumnExceptions>& exceptions, uint32_t itemsize,
           void* data) {
-    restore_rows(layout, table, itemsize, 0, layout.rows, static_cast<uint8_t*>(data));
+    parallel_ranges(layout.rows, kCellsAtLeast / std::max(layout.columns, size_t(1)), [&](size_t begin, size_t end) {
+        uint8_t* here = static_cast<uint8_t*>(data) + begin * layout.row_stride * itemsize;
+        restore_rows(layout, table, itemsize, begin, end - begin, here);
+    });
     put_exceptions(layout, exceptions, itemsize, data);
 }
 
