@@ -9,7 +9,9 @@
 namespace baler::grid {
 namespace {
 
-constexpr double kLeastSketch = 4096, kMostSketch = 16384;  // cells looked at for an estimate
+constexpr double kLeastSketch = 4096, kMostSketch = 8192;  // cells looked at for an estimate
+constexpr size_t kManyCells = 131072;  // that pay for weights in any case
+constexpr double kHopeless = 1.12;    // a turn's raster to the best so far
 constexpr size_t kFinalists = 4;
 constexpr double kPromising = 1.08;  // hasty estimates up to so much more than the least are looked at on a sample
 constexpr double kNearly = 1.04, kNearlyClosed = 1.12, kNearlySlices = 1.25;  // ... and such on the whole
@@ -37,23 +39,24 @@ class Chooser {
   public:
     explicit Chooser(const Subject& subject) : subject_(subject), whole_(subject) {}
 
-    Choice run() {
+    Chosen run() {
         const Choice first = plain(Scan::raster, 0);
         look(first);
         Choice unfitted = first;
         unfitted.fitted = false;
-        look(unfitted);
+        if (subject_.extents.cells() < kManyCells) look(unfitted);
         look(plain(Scan::parity, 0));
         const bool solid = can_turn(subject_.extents);
         for (int by = 0; by < (solid ? kTurns : 1); by++) {
             if (by) look(plain(Scan::raster, by));
-            look(plain(Scan::slices, by));
+            const auto lowest = std::min_element(fixed_.begin(), fixed_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+            worse_[by] = by && fixed_.back().first > kHopeless * lowest->first;
+            if (!worse_[by]) look(plain(Scan::slices, by));
         }
         finals(first);
         loops();
         return best();
     }
-    bool close() const { return close_; }
 
   private:
     Choice plain(Scan scan, int by) const {
@@ -69,36 +72,25 @@ class Chooser {
     }
 
     // Offers that lie close to each other are looked at again, on the whole grid.
-    Choice best() {
+    Chosen best() {
         std::stable_sort(offers_.begin(), offers_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
         double plain = 1e300;
         for (const auto& o : offers_)
             if (!o.second.net) plain = std::min(plain, o.first);
-        close_ = offers_[0].second.net && plain < 1.1 * offers_[0].first;
-        if (offers_[0].second.net) return offers_[0].second;
+        Chosen chosen;
+        chosen.choice = offers_[0].second;
+        chosen.close = chosen.choice.net && plain < 1.1 * offers_[0].first;
+        if (chosen.choice.net) return chosen;
         std::vector<Choice> last;
         for (const auto& [bits, c] : offers_) {
             // first slices cost more, and are more of a sample's
             const double nearly = !c.closed ? kNearly : c.scan == Scan::slices && smooth_ ? kNearlySlices : kNearlyClosed;
             if (last.size() < kFinalists && bits < offers_[0].first * nearly) last.push_back(c);
         }
-        if (last.size() == 1) return last[0];
-        double least = 1e300;
-        Choice best;
-        for (const Choice& c : last) {
-            const double bits = on_whole(c);
-            if (bits >= least) continue;
-            least = bits;
-            best = c;
-        }
-        return best;
-    }
-
-    double on_whole(const Choice& c) {
-        const std::vector<int32_t>& u = c.closed ? *subject_.closed : *subject_.open;
-        std::vector<uint8_t> of;
-        if (c.turn && subject_.of) of = turn(std::vector<uint8_t>(subject_.of, subject_.of + u.size()), subject_.extents, c.turn);
-        return bits_of(Encoder(turned(subject_.extents, c.turn), turn(u, subject_.extents, c.turn), c.turn && subject_.of ? of.data() : subject_.of, c));
+        if (sample(0).whole()) return chosen.choice == kept_.choice ? std::move(kept_) : std::move(chosen);
+        if (last.size() == 1) return chosen;
+        for (const Choice& c : last) everything_whole(c);
+        return std::move(kept_);
     }
 
     void look(const Choice& c) {
@@ -114,15 +106,32 @@ class Chooser {
 
     double everything(const Choice& c) {
         Sample& s = sample(c.turn);
+        if (s.whole()) return everything_whole(c);
         return bits_of(c.closed ? Encoder(s.extents(), std::vector<int32_t>(s.closed()), s.of(), c)
                                 : Encoder(s.extents(), std::vector<int32_t>(s.open()), s.of(), c));
+    }
+
+    // What fits best so far is kept, as it may be what is coded.
+    double everything_whole(const Choice& c) {
+        std::vector<uint8_t> of;
+        std::unique_ptr<Encoder> encoder = whole_encoder(subject_, c, std::vector<int32_t>(c.closed ? *subject_.closed : *subject_.open), of);
+        encoder->fit();
+        const Cost cost = encoder->estimate();
+        const double bits = cost.symbols + cost.side;
+        if (bits < kept_bits_) {
+            kept_bits_ = bits;
+            kept_.choice = c;
+            kept_.encoder = std::move(encoder);
+            kept_.of = std::move(of);
+        }
+        return bits;
     }
 
     // What misses tell helps rasters most.
     void finals(const Choice& raster) {
         const double in_haste = hasty(sample(0).lent(), raster);
         const double full = everything(raster), scale = full / in_haste;
-        raster_ = fixed_[0].first * scale;
+        raster_ = sample(0).whole() ? full : fixed_[0].first * scale;
         sample_to_whole_ = raster_ / full;
         const auto expected = [&](const std::pair<double, Choice>& a) {
             if (!a.second.fitted) return a.first * 1.01;
@@ -134,7 +143,7 @@ class Chooser {
             const Choice& c = fixed_[i].second;
             if (i >= kFinalists || expected(fixed_[i]) > bar) break;
             if (c.scan == Scan::raster && !c.turn && c.fitted) offer(c, raster_);
-            else if (fixed_.size() > 1 && expected(fixed_[1]) < bar) offer(c, fixed_[i].first * everything(c) / hasty(sample(c.turn).lent(), c));
+            else if (fixed_.size() > 1 && expected(fixed_[1]) < bar) offer(c, sample(0).whole() ? everything(c) : fixed_[i].first * everything(c) / hasty(sample(c.turn).lent(), c));
             else offer(c, expected(fixed_[i]));
         }
         if (!subject_.net) return;
@@ -148,6 +157,7 @@ class Chooser {
         if (!subject_.closed || a_cell > kCloseBelow) return;
         const bool solid = can_turn(subject_.extents), smooth = smooth_ = a_cell < kSmooth;
         for (int by = 0; by < (solid ? kTurns : 1); by++) {
+            if (worse_[by]) continue;
             loop(Scan::slices, by, true, 0);
             loop(Scan::slices, by, false, 0);
         }
@@ -172,7 +182,10 @@ class Chooser {
     const Subject& subject_;
     Whole whole_;
     std::vector<std::pair<double, Choice>> offers_;
-    bool close_ = false, smooth_ = false;
+    bool smooth_ = false;
+    Chosen kept_;
+    double kept_bits_ = 1e300;
+    bool worse_[kTurns] = {};  // turns that even rasters do not like
     std::vector<std::pair<double, Choice>> fixed_;  // on the fixed lattice without a network: hasty bits
     std::map<int, std::unique_ptr<Sample>> samples_;  // by turn
     double raster_ = 0;  // bits on the fixed lattice
@@ -181,11 +194,14 @@ class Chooser {
 
 }  // namespace
 
-Choice choose(const Subject& subject, bool& close) {
-    Chooser chooser(subject);
-    const Choice choice = chooser.run();
-    close = chooser.close();
-    return choice;
+Chosen choose(const Subject& subject) { return Chooser(subject).run(); }
+
+std::unique_ptr<Encoder> whole_encoder(const Subject& subject, Choice choice, std::vector<int32_t>&& u, std::vector<uint8_t>& of) {
+    choice.final = true;
+    if (!choice.turn) return std::make_unique<Encoder>(subject.extents, std::move(u), subject.of, choice);
+    if (subject.of) of = turn(std::vector<uint8_t>(subject.of, subject.of + u.size()), subject.extents, choice.turn);
+    u = turn(u, subject.extents, choice.turn);
+    return std::make_unique<Encoder>(turned(subject.extents, choice.turn), std::move(u), of.empty() ? nullptr : of.data(), choice);
 }
 
 }  // namespace baler::grid

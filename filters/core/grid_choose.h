@@ -16,7 +16,15 @@ struct Subject {
     const GridModel* net = nullptr;         // of the model, if it fits the grid
 };
 
-// close: whether the choice is a network and the best choice without one promises nearly the same.
-Choice choose(const Subject& subject, bool& close);
+struct Chosen {
+    Choice choice;
+    bool close = false;                // it is a network, and the best choice without one promises nearly the same
+    std::unique_ptr<Encoder> encoder;  // where the whole grid was fitted to choose; null else
+    std::vector<uint8_t> of;           // its classes, where it is turned
+};
+Chosen choose(const Subject& subject);
+
+// Of the whole grid, to be coded; its fit() comes next. `of` gets what it looks at.
+std::unique_ptr<Encoder> whole_encoder(const Subject& subject, Choice choice, std::vector<int32_t>&& u, std::vector<uint8_t>& of);
 
 }  // namespace baler::grid

@@ -126,8 +126,10 @@ bool grid_encode(const GridChunk& chunk, std::vector<int64_t>&& k, const ColumnE
     if (!coded) low = high = 0;
 
     for (int attempt = 0; attempt < 2; attempt++) {
-        Choice choice;
-        if (!trivial && !chunk.raster_alone) choice = choose(subject, out.close);
+        Chosen chosen;
+        if (!trivial && !chunk.raster_alone) chosen = choose(subject);
+        Choice& choice = chosen.choice;
+        out.close = chosen.close;
         SideWriter side;
         builtin::Number scans, turns, finenesses, ranges, lanes;
         builtin::Bit closed_bit, net_bit;
@@ -145,12 +147,14 @@ bool grid_encode(const GridChunk& chunk, std::vector<int64_t>&& k, const ColumnE
             builtin::signed_field(side, ranges, l);
             builtin::signed_field(side, ranges, h);
         } else {
-            const std::vector<uint8_t> of_turned = choice.turn ? turn(classes.of, extents, choice.turn) : std::vector<uint8_t>();
-            std::vector<int32_t>& values = choice.closed ? loop.u : u;
-            if (choice.turn) values = turn(values, extents, choice.turn);
-            choice.final = true;
-            Encoder encoder(turned(extents, choice.turn), std::move(values), of_turned.empty() ? of : of_turned.data(), choice);
-            encoder.fit();
+            if (!chosen.encoder) {
+                chosen.encoder = whole_encoder(subject, choice, std::move(choice.closed ? loop.u : u), chosen.of);
+                chosen.encoder->fit();
+            }
+            // what was given away or copied is not needed any more
+            std::vector<int32_t>().swap(loop.u);
+            if (!choice.closed) std::vector<int32_t>().swap(u);
+            Encoder& encoder = *chosen.encoder;
             encoder.release_truth();
             if (choice.closed && !keeps_bound(chunk, classes, loop.units, turn_back(std::vector<int32_t>(encoder.u()), extents, choice.turn))) {
                 subject.closed = nullptr;  // not seen; the fixed lattice never fails

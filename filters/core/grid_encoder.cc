@@ -165,8 +165,8 @@ void Encoder::spare() {
         const Cost cost = estimate();
         return cost.symbols + cost.side;
     };
+    if (roughly() > kSpareBelow) return;
     double least = bits();
-    if (least > kSpareBelow) return;
     const auto keep_if_less = [&](Params&& other, bool scales) {
         std::swap(params_, other);
         set_rules();

@@ -19,6 +19,10 @@ struct Choice {
     const GridModel* net = nullptr;  // raster, open
     double sketch = 1;     // below 1: such a part of the cells, by the neighbours' values alone (open)
     bool final = false;    // to be coded: parameters have to pay
+
+    bool operator==(const Choice& o) const {
+        return scan == o.scan && turn == o.turn && closed == o.closed && fitted == o.fitted && finer == o.finer && net == o.net;
+    }
 };
 
 // Sizes of what was made, in bits.
@@ -34,6 +38,7 @@ struct Piece {
     size_t index;              // of the first cell in the order of the scan, of those that are looked at
 };
 
+constexpr size_t kRoughShare = 8;   // one piece of cells in so many tells what all cost
 constexpr uint8_t kNotCoded = 255;  // in place of a context
 
 // Cells to be looked at, filled where they are not coded, in memory of any strides.
@@ -89,8 +94,9 @@ class Encoder {
     void fit_gains();
     void fit_scales();
     void fit_maps();
-    // symbol(group, d, context), coded cells in the order of the scan, or as they are coded
-    template <class D, class F> void each_symbol(F&& symbol);
+    // symbol(group, d, context), coded cells in the order of the scan (of one piece in `share`),
+    // or as they are coded
+    template <class D, class F> void each_symbol(size_t share, F&& symbol);
     template <class D, class F> void each_coded(F&& symbol);
     void spare();
     void find_misses();
@@ -101,8 +107,10 @@ class Encoder {
     template <class D> void closed_run();
     template <class D> void closed_serial(const Piece& piece, const GroupRules& rules, D* d);
     template <class D> void contexts_as();
-    template <class D> Cost estimate_as();
-    template <class D> void put_symbols(RansEncoder& coder, BitWriter& bits);
+    template <class D> double symbol_bits(size_t share);
+    // of all symbols, by some of them
+    double roughly();
+    template <class D> void put_symbols(uint32_t* symbols, BitWriter& bits);
     template <class D> std::vector<D>& offs() {
         if constexpr (std::is_same_v<D, int32_t>) return narrow_offs_;
         else return wide_offs_;

@@ -41,6 +41,10 @@ struct Sampler {
 // Column c of the samples of `n` cells from `cell` on, `step` apart: f(cell), without cells that are not coded.
 template <class F>
 void put_column(float* to, size_t cell, size_t step, size_t n, F&& f) {
+    if (step == 1) {
+        for (size_t i = 0; i < n; i++) to[i] = static_cast<float>(f(cell + i));
+        return;
+    }
     for (size_t i = 0; i < n; i++) to[i] = static_cast<float>(f(cell + i * step));
 }
 

@@ -125,19 +125,24 @@ const float* bits_of_frequency() {
 }
 
 template <class D, class F>
-void Encoder::each_symbol(F&& symbol) {
+void Encoder::each_symbol(size_t share, F&& symbol) {
     const D* d = offs<D>().data();
-    size_t i = 0;
+    size_t i = 0, piece = 0;
     for (const auto& [group, cells] : runs_) {
         const size_t end = i + cells;
-        for (; i < end; i++)
-            if (context_[i] != kNotCoded) symbol(group, d[i], context_[i]);
+        while (i < end) {
+            const size_t stop = std::min(end, i + kStrip);
+            if (piece++ % share == 0)
+                for (; i < stop; i++)
+                    if (context_[i] != kNotCoded) symbol(group, d[i], context_[i]);
+            i = stop;
+        }
     }
 }
 
 template <class D, class F>
 void Encoder::each_coded(F&& symbol) {
-    if (!order_.stranded()) return each_symbol<D>(symbol);
+    if (!order_.stranded()) return each_symbol<D>(1, symbol);
     // two strands; the order of a raster is that of memory
     const D* d = offs<D>().data();
     const auto& n = order_.extents.n;
@@ -287,15 +292,15 @@ inline Symbol symbol_of(const Entry& entry, Number x) {
 }  // namespace
 
 template <class D>
-void Encoder::put_symbols(RansEncoder& coder, BitWriter& bits) {
+void Encoder::put_symbols(uint32_t* symbols, BitWriter& bits) {
     const std::vector<Entry> entries = entries_of(params_.maps);
+    uint32_t* next = symbols;
     each_coded<D>([&](uint32_t group, D d, uint8_t context) {
         const Entry& entry = entries[params_.map_of[group] * kContexts + context];
         const auto [table, n, part] = symbol_of(entry, number_of(d, params_.closed, rules_[group].rules.fine));
         const int64_t symbol = n + table->reach;
         const bool there = symbol >= 0 && symbol < table->escape();
-        const uint32_t s = there ? static_cast<uint32_t>(symbol) : table->escape();
-        coder.put(table->start[s], table->freq(s));
+        *next++ = table->packed(there ? static_cast<uint32_t>(symbol) : table->escape());
         if (!there) {
             const uint64_t z = zigzag(n);
             bits.put(static_cast<uint64_t>(length(z)), 7);
@@ -307,13 +312,15 @@ void Encoder::put_symbols(RansEncoder& coder, BitWriter& bits) {
 
 std::vector<uint8_t> Encoder::code(BitWriter& bits, int& lane_bits) {
     // states cost 4 bytes a lane: not more than a hundredth of the stream
-    const double bytes = estimate().symbols / 8;
+    const double bytes = roughly() / 8;
     lane_bits = 0;
     while (lane_bits < kMostLaneBits && (8 << lane_bits) * 100 < bytes) lane_bits++;
     RansEncoder coder(1 << lane_bits);
     coder.begin_run();
-    if (narrow_) put_symbols<int32_t>(coder, bits);
-    else put_symbols<double>(coder, bits);
+    const size_t coded = of_ ? static_cast<size_t>(std::count(of_, of_ + looked_at_, 0)) : looked_at_;
+    uint32_t* symbols = coder.append(coded);
+    if (narrow_) put_symbols<int32_t>(symbols, bits);
+    else put_symbols<double>(symbols, bits);
     std::vector<int32_t>().swap(narrow_offs_);
     std::vector<double>().swap(wide_offs_);
     std::vector<uint8_t> stream;
@@ -322,11 +329,12 @@ std::vector<uint8_t> Encoder::code(BitWriter& bits, int& lane_bits) {
 }
 
 template <class D>
-Cost Encoder::estimate_as() {
+double Encoder::symbol_bits(size_t share) {
     const float* price = bits_of_frequency();
     const std::vector<Entry> entries = entries_of(params_.maps);
     double sum = 0;
-    each_symbol<D>([&](uint32_t group, D d, uint8_t context) {
+    size_t seen = 0;
+    each_symbol<D>(share, [&](uint32_t group, D d, uint8_t context) {
         const Entry& entry = entries[params_.map_of[group] * kContexts + context];
         const auto [table, n, part] = symbol_of(entry, number_of(d, params_.closed, rules_[group].rules.fine));
         const int64_t symbol = n + table->reach;
@@ -334,18 +342,21 @@ Cost Encoder::estimate_as() {
         if (symbol >= 0 && symbol < table->escape()) cell += price[table->freq(static_cast<uint32_t>(symbol))];
         else cell += price[table->freq(table->escape())] + 7.f + static_cast<float>(length(zigzag(n)));
         sum += static_cast<double>(cell);
+        seen++;
     });
-    Cost cost;
-    cost.symbols = sum;
-    return cost;
+    if (share == 1) return sum;
+    const size_t coded = of_ ? static_cast<size_t>(std::count(of_, of_ + looked_at_, 0)) : looked_at_;
+    return sum * static_cast<double>(coded) / static_cast<double>(std::max<size_t>(seen, 1));
 }
+
+double Encoder::roughly() { return narrow_ ? symbol_bits<int32_t>(kRoughShare) : symbol_bits<double>(kRoughShare); }
 
 // Of a sketch: each context by the mean of what it is off by.
 template <class D>
 double Encoder::sketched_bits() {
     static const Entropies entropies;
     std::vector<double> off(params_.maps.size() * kContexts), cells(off.size());
-    each_symbol<D>([&](uint32_t group, D d, uint8_t context) {
+    each_symbol<D>(1, [&](uint32_t group, D d, uint8_t context) {
         const size_t bin = params_.map_of[group] * kContexts + context;
         off[bin] += std::fabs(static_cast<double>(d));
         cells[bin]++;
@@ -362,7 +373,7 @@ double Encoder::sketched_bits() {
 Cost Encoder::estimate() {
     Cost cost;
     if (choice_.sketch < 1) cost.symbols = narrow_ ? sketched_bits<int32_t>() : sketched_bits<double>();
-    else cost = narrow_ ? estimate_as<int32_t>() : estimate_as<double>();
+    else cost.symbols = narrow_ ? symbol_bits<int32_t>(1) : symbol_bits<double>(1);
     SideWriter side;
     write_params(side, order_, params_);
     cost.side = 8 * static_cast<double>(side.finish().size());

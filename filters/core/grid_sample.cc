@@ -45,14 +45,14 @@ Sample::Sample(const Subject& subject, const Whole& whole, int by) {
     const size_t wanted = std::clamp(all.cells() / kShare, kLeastSample, kMostSample);
     Extents part = all;
     part.blocks = 1;
-    size_t pieces = 1;
-    if (all.cells() > 2 * wanted) {
-        pieces = kPieces;
+    whole_ = all.cells() <= 2 * wanted;
+    if (!whole_) {
+        part.blocks = kPieces;
         // the longest side is halved; rows may be longer
-        while (part.block() * pieces > wanted) {
+        while (part.cells() > wanted) {
             size_t longest = 0;
             const auto length = [&](size_t d) { return d == 3 ? part.n[d] / 2 : part.n[d]; };
-            for (size_t d = 1; d < 4; d++)
+            for (size_t d = 0; d < 4; d++)
                 if (length(d) >= length(longest)) longest = d;
             if (part.n[longest] < 2 * kLeastSide) break;
             part.n[longest] = (part.n[longest] + 1) / 2;
@@ -60,7 +60,6 @@ Sample::Sample(const Subject& subject, const Whole& whole, int by) {
     } else {
         part = all;
     }
-    part.blocks = all.cells() > 2 * wanted ? pieces : all.blocks;
     extents_ = turned(part, by);
     const Lent lent = whole.turned(by);
     const auto& strides = lent.strides;

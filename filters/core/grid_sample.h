@@ -26,9 +26,11 @@ class Sample {
     const std::vector<int32_t>& closed() const { return closed_; }
     const uint8_t* of() const { return of_.empty() ? nullptr : of_.data(); }
     Lent lent() const;
+    bool whole() const { return whole_; }  // that is all there is
 
   private:
     Extents extents_;
+    bool whole_ = false;
     std::vector<int32_t> open_, closed_;
     std::vector<uint8_t> of_;
 };

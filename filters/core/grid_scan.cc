@@ -265,12 +265,18 @@ Order::Order(Scan kind, const Extents& e) : scan(kind), extents(e) {
         const size_t nt = group.taps.size();
         group.other.assign(nt * 16, -1);
         for (size_t i = 0; i < nt; i++)
-            for (size_t mask = 1; mask < 16; mask++) {
-                Offset o = group.taps[i].at;
-                for (size_t d = 0; d < 4; d++)
-                    if (mask >> d & 1) o[d] = -o[d];
-                for (size_t j = 0; j < nt; j++)
-                    if (group.taps[j].at == o) group.other[i * 16 + mask] = static_cast<int8_t>(j);
+            for (size_t j = 0; j < nt; j++) {
+                const Offset &o = group.taps[i].at, &p = group.taps[j].at;
+                // negating the axes of `differ` makes o of p; axes that o does not leave are free
+                size_t differ = 0, unused = 0;
+                bool same = true;
+                for (size_t d = 0; d < 4; d++) {
+                    if (o[d] == 0) unused |= size_t(1) << d;
+                    else if (o[d] == -p[d]) differ |= size_t(1) << d;
+                    same &= o[d] == p[d] || o[d] == -p[d];
+                }
+                for (size_t mask = 1; same && mask < 16; mask++)
+                    if ((mask & ~unused) == differ) group.other[i * 16 + mask] = static_cast<int8_t>(j);
             }
     }
 }
