@@ -89,7 +89,8 @@ class Chooser {
         }
         if (sample(0).whole()) return chosen.choice == kept_.choice ? std::move(kept_) : std::move(chosen);
         if (last.size() == 1) return chosen;
-        for (const Choice& c : last) everything_whole(c);
+        // the most promising one last: it need not be fitted again
+        for (size_t i = last.size(); i-- > 0;) everything_whole(last[i]);
         return std::move(kept_);
     }
 
@@ -113,6 +114,7 @@ class Chooser {
 
     // What fits best so far is kept, as it may be what is coded.
     double everything_whole(const Choice& c) {
+        if (subject_.extents.cells() > kManyCells) kept_.encoder.reset();  // memory for one of them has to do
         std::vector<uint8_t> of;
         std::unique_ptr<Encoder> encoder = whole_encoder(subject_, c, std::vector<int32_t>(c.closed ? *subject_.closed : *subject_.open), of);
         encoder->fit();
