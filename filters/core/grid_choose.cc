@@ -49,8 +49,9 @@ class Chooser {
         const bool solid = can_turn(subject_.extents);
         for (int by = 0; by < (solid ? kTurns : 1); by++) {
             if (by) look(plain(Scan::raster, by));
-            const auto lowest = std::min_element(fixed_.begin(), fixed_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-            worse_[by] = by && fixed_.back().first > kHopeless * lowest->first;
+            double lowest = fixed_[0].first;
+            for (const auto& f : fixed_) lowest = std::min(lowest, f.first);
+            worse_[by] = by && fixed_.back().first > kHopeless * lowest;
             if (!worse_[by]) look(plain(Scan::slices, by));
         }
         finals(first);
@@ -73,7 +74,8 @@ class Chooser {
 
     // Offers that lie close to each other are looked at again, on the whole grid.
     Chosen best() {
-        std::stable_sort(offers_.begin(), offers_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+        const auto less = [](const auto& a, const auto& b) { return a.first < b.first; };
+        std::stable_sort(offers_.begin(), offers_.end(), less);
         double plain = 1e300;
         for (const auto& o : offers_)
             if (!o.second.net) plain = std::min(plain, o.first);
@@ -84,7 +86,8 @@ class Chooser {
         std::vector<Choice> last;
         for (const auto& [bits, c] : offers_) {
             // first slices cost more, and are more of a sample's
-            const double nearly = !c.closed ? kNearly : c.scan == Scan::slices && smooth_ ? kNearlySlices : kNearlyClosed;
+            const bool slices = c.scan == Scan::slices && smooth_;
+            const double nearly = !c.closed ? kNearly : slices ? kNearlySlices : kNearlyClosed;
             if (last.size() < kFinalists && bits < offers_[0].first * nearly) last.push_back(c);
         }
         if (sample(0).whole()) return chosen.choice == kept_.choice ? std::move(kept_) : std::move(chosen);
@@ -116,7 +119,8 @@ class Chooser {
     double everything_whole(const Choice& c) {
         if (subject_.extents.cells() > kManyCells) kept_.encoder.reset();  // memory for one of them has to do
         std::vector<uint8_t> of;
-        std::unique_ptr<Encoder> encoder = whole_encoder(subject_, c, std::vector<int32_t>(c.closed ? *subject_.closed : *subject_.open), of);
+        std::vector<int32_t> u(c.closed ? *subject_.closed : *subject_.open);
+        std::unique_ptr<Encoder> encoder = whole_encoder(subject_, c, std::move(u), of);
         encoder->fit();
         const Cost cost = encoder->estimate();
         const double bits = cost.symbols + cost.side;
@@ -139,13 +143,16 @@ class Chooser {
             if (!a.second.fitted) return a.first * 1.01;
             return a.first * (a.second.scan == Scan::raster ? scale : std::clamp(scale * 1.02 + 0.02, 0.8, 1.0));
         };
-        std::sort(fixed_.begin(), fixed_.end(), [&](const auto& a, const auto& b) { return expected(a) < expected(b); });
+        std::sort(fixed_.begin(), fixed_.end(),
+                  [&](const auto& a, const auto& b) { return expected(a) < expected(b); });
         const double bar = expected(fixed_[0]) * kPromising;
         for (size_t i = 0; i < fixed_.size(); i++) {
             const Choice& c = fixed_[i].second;
             if (i >= kFinalists || expected(fixed_[i]) > bar) break;
             if (c.scan == Scan::raster && !c.turn && c.fitted) offer(c, raster_);
-            else if (fixed_.size() > 1 && expected(fixed_[1]) < bar) offer(c, sample(0).whole() ? everything(c) : fixed_[i].first * everything(c) / hasty(sample(c.turn).lent(), c));
+            else if (sample(0).whole()) offer(c, everything(c));
+            else if (fixed_.size() > 1 && expected(fixed_[1]) < bar)
+                offer(c, fixed_[i].first * everything(c) / hasty(sample(c.turn).lent(), c));
             else offer(c, expected(fixed_[i]));
         }
         if (!subject_.net) return;
@@ -173,7 +180,8 @@ class Chooser {
 
     // Weights that are not fitted keep coarse levels smooth where there is little to code.
     void loop(Scan scan, int by, bool fitted, int finer) {
-        if (!Order::possible(scan, turned(subject_.extents, by)) || !Order::possible(scan, sample(by).extents())) return;
+        if (!Order::possible(scan, turned(subject_.extents, by))) return;
+        if (!Order::possible(scan, sample(by).extents())) return;
         Choice c = plain(scan, by);
         c.closed = true;
         c.fitted = fitted;
@@ -198,12 +206,14 @@ class Chooser {
 
 Chosen choose(const Subject& subject) { return Chooser(subject).run(); }
 
-std::unique_ptr<Encoder> whole_encoder(const Subject& subject, Choice choice, std::vector<int32_t>&& u, std::vector<uint8_t>& of) {
+std::unique_ptr<Encoder> whole_encoder(const Subject& subject, Choice choice, std::vector<int32_t>&& u,
+                                       std::vector<uint8_t>& of) {
     choice.final = true;
     if (!choice.turn) return std::make_unique<Encoder>(subject.extents, std::move(u), subject.of, choice);
     if (subject.of) of = turn(std::vector<uint8_t>(subject.of, subject.of + u.size()), subject.extents, choice.turn);
     u = turn(u, subject.extents, choice.turn);
-    return std::make_unique<Encoder>(turned(subject.extents, choice.turn), std::move(u), of.empty() ? nullptr : of.data(), choice);
+    const Extents extents = turned(subject.extents, choice.turn);
+    return std::make_unique<Encoder>(extents, std::move(u), of.empty() ? nullptr : of.data(), choice);
 }
 
 }  // namespace baler::grid

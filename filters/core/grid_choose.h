@@ -25,6 +25,7 @@ struct Chosen {
 Chosen choose(const Subject& subject);
 
 // Of the whole grid, to be coded; its fit() comes next. `of` gets what it looks at.
-std::unique_ptr<Encoder> whole_encoder(const Subject& subject, Choice choice, std::vector<int32_t>&& u, std::vector<uint8_t>& of);
+std::unique_ptr<Encoder> whole_encoder(const Subject& subject, Choice choice, std::vector<int32_t>&& u,
+                                       std::vector<uint8_t>& of);
 
 }  // namespace baler::grid

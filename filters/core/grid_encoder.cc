@@ -102,8 +102,10 @@ void Encoder::set_fine() {
 void Encoder::find_serial() {
     serial_.assign(order_.groups.size(), 0);
     const auto mark = [&](size_t group, size_t step) {
-        for (const Tap& tap : order_.groups[group].taps)
-            if (!tap.at[0] && !tap.at[1] && !tap.at[2] && tap.at[3] % static_cast<int32_t>(step) == 0) serial_[group] = 1;
+        for (const Tap& tap : order_.groups[group].taps) {
+            const bool in_row = !tap.at[0] && !tap.at[1] && !tap.at[2];
+            if (in_row && tap.at[3] % static_cast<int32_t>(step) == 0) serial_[group] = 1;
+        }
     };
     for (const Pass& pass : order_.passes) mark(pass.group, pass.stride[3]);
     if (order_.scan == Scan::raster)
@@ -201,7 +203,8 @@ void Encoder::first_row(const Piece& piece, const GroupRules& g, double* P) cons
         return;
     }
     for (size_t i = 0; i < piece.count; i++, u += piece.step)
-        P[i] = static_cast<double>(piece.taps ? g.rules.predict(u, piece.taps) : g.rules.alone(before(piece.at + i * piece.step)));
+        P[i] = static_cast<double>(piece.taps ? g.rules.predict(u, piece.taps)
+                                              : g.rules.alone(before(piece.at + i * piece.step)));
 }
 
 // P from the first prediction.

@@ -21,7 +21,8 @@ struct Choice {
     bool final = false;    // to be coded: parameters have to pay
 
     bool operator==(const Choice& o) const {
-        return scan == o.scan && turn == o.turn && closed == o.closed && fitted == o.fitted && finer == o.finer && net == o.net;
+        return scan == o.scan && turn == o.turn && closed == o.closed && fitted == o.fitted && finer == o.finer &&
+               net == o.net;
     }
 };
 

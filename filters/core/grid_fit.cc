@@ -17,7 +17,8 @@ constexpr size_t kFewSamples = 300;   // too few to fit scales to
 int32_t rounded_weight(double x, int precision) {
     const int64_t unit = int64_t(1) << (16 - precision);
     const int64_t most = kMostWeight / unit;
-    return static_cast<int32_t>(std::clamp<int64_t>(std::lrint(x * static_cast<double>(1 << precision)), -most, most) * unit);
+    const int64_t m = std::lrint(x * static_cast<double>(1 << precision));
+    return static_cast<int32_t>(std::clamp<int64_t>(m, -most, most) * unit);
 }
 
 // Cells of a group that are looked at for a fit: pieces of rows, so that there are about as many as wanted.
@@ -74,7 +75,8 @@ std::vector<double> fit_scale(const GridStripKernels& kernels, const Columns& s,
             float* y = block + m * kSampleBlock;
             std::fill_n(w, kSampleBlock, 3.f);
             for (size_t j = 0; j < m; j++)
-                for (size_t i = 0; i < kSampleBlock; i++) w[i] += static_cast<float>(x[j]) * block[j * kSampleBlock + i];
+                for (size_t i = 0; i < kSampleBlock; i++)
+                    w[i] += static_cast<float>(x[j]) * block[j * kSampleBlock + i];
             for (size_t i = 0; i < kSampleBlock; i++) {
                 const float expected = w[i];
                 y[i] = y[i] < 4 * expected ? y[i] : 4 * expected;
@@ -177,9 +179,11 @@ void Encoder::fit_weights() {
                     const int32_t* nearest = u_ + piece.taps[0];
                     for (size_t c = 1; c < width; c++) {
                         const int32_t* tap = u_ + piece.taps[c];
-                        put_column(to + (c - 1) * kSampleBlock, begin, piece.step, some, [&](size_t i) { return tap[i] - nearest[i]; });
+                        put_column(to + (c - 1) * kSampleBlock, begin, piece.step, some,
+                                   [&](size_t i) { return tap[i] - nearest[i]; });
                     }
-                    put_column(to + (width - 1) * kSampleBlock, begin, piece.step, some, [&](size_t i) { return goal[i] - nearest[i]; });
+                    put_column(to + (width - 1) * kSampleBlock, begin, piece.step, some,
+                               [&](size_t i) { return goal[i] - nearest[i]; });
                 });
             });
         });
@@ -198,7 +202,8 @@ void Encoder::fit_weights() {
         params.fitted = false;
         for (size_t i = 0; i <= m; i++) params.weight[i] = order_.groups[g].taps[i].weight;
         const bool small = choice_.closed || cells < kSmallGroup;
-        if (small && saved_bits(kernels_, s, defaults, x, unit, cells) < (precision + 1) * static_cast<double>(m)) continue;
+        const double cost = (precision + 1) * static_cast<double>(m);
+        if (small && saved_bits(kernels_, s, defaults, x, unit, cells) < cost) continue;
         params.fitted = true;
         params.precision = static_cast<uint8_t>(precision);
         for (size_t i = 1; i <= m; i++) params.weight[i] = rounded_weight(x[i - 1], params.precision);
@@ -274,7 +279,8 @@ void Encoder::fit_scales_as() {
                 const size_t begin = (cell - part.at) / part.step;
                 s.columns.add(count, [&](size_t from, size_t some, float* to) {
                     for (size_t j = 0; j < 6; j++)
-                        for (size_t i = 0; i < some; i++) to[j * kSampleBlock + i] = static_cast<float>(f.f[j][begin + from + i]);
+                        for (size_t i = 0; i < some; i++)
+                            to[j * kSampleBlock + i] = static_cast<float>(f.f[j][begin + from + i]);
                     for (size_t i = 0; i < some; i++) {
                         to[6 * kSampleBlock + i] = 1;
                         const auto record = [&] {
@@ -296,7 +302,8 @@ void Encoder::fit_scales_as() {
         x = fit_scale(kernels_, s, std::move(x));
         params.scaled = true;
         for (size_t j = 0; j < kScaleTerms; j++)
-            params.scale[j] = static_cast<uint32_t>(std::clamp(std::lrint(x[j] * 4096), 0l, static_cast<long>(kMostScale)));
+            params.scale[j] =
+                static_cast<uint32_t>(std::clamp<int64_t>(std::lrint(x[j] * 4096), 0, int64_t(kMostScale)));
     }
 }
 

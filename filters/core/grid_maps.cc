@@ -63,8 +63,8 @@ struct Bin {
         }
         for (size_t i = 0; i < tally.size(); i++) {
             const auto phase = static_cast<uint8_t>(i % kPhases);
-            if (tally[i] > 0)
-                seen.push_back({static_cast<int32_t>(i / kPhases) - kTallied, phase, phase != kCentred && phase >= 4, tally[i]});
+            const bool up = phase != kCentred && phase >= 4;
+            if (tally[i] > 0) seen.push_back({static_cast<int32_t>(i / kPhases) - kTallied, phase, up, tally[i]});
         }
     }
     double bits(int shape, int J) const {
@@ -78,7 +78,8 @@ struct Bin {
             if (index.shift) n = (n - s.up + (int64_t(1) << (index.shift - 1))) >> index.shift;
             const int64_t symbol = n + table.reach;
             const bool there = symbol >= 0 && symbol < table.escape();
-            float bits = price[table.freq(there ? static_cast<uint32_t>(symbol) : table.escape())] + static_cast<float>(index.shift);
+            const uint32_t freq = table.freq(there ? static_cast<uint32_t>(symbol) : table.escape());
+            float bits = price[freq] + static_cast<float>(index.shift);
             if (!there) bits += static_cast<float>(7 + length(zigzag(n)));
             sum += s.times * bits;
         }
@@ -201,8 +202,8 @@ void Encoder::fit_maps_as() {
                 for (size_t i = at; i < at + some; i++) {
                     if (context_[i] == kNotCoded) continue;
                     const Number x = number_of(d[i], params_.closed, fine);
-                    const double off = params_.closed ? std::fabs(static_cast<double>(x.n)) : std::fabs(static_cast<double>(d[i])) * step;
-                    bins[map][context_[i]].add(x, off);
+                    const double off = params_.closed ? static_cast<double>(x.n) : static_cast<double>(d[i]) * step;
+                    bins[map][context_[i]].add(x, std::fabs(off));
                 }
             }
             at += some;
@@ -228,7 +229,8 @@ void Encoder::fit_maps_as() {
             int J_best = 0, shape_best = 2;
             const auto look = [&](int J, int shape) {
                 // and what the map's entry costs
-                const double bits = bin.bits(shape, J) * weight + 2.0 * std::abs(J - nominal(c) - before) + (shape == shape_before ? 0.5 : 4);
+                const double entry = 2.0 * std::abs(J - nominal(c) - before) + (shape == shape_before ? 0.5 : 4);
+                const double bits = bin.bits(shape, J) * weight + entry;
                 if (bits >= least) return;
                 least = bits;
                 J_best = J;

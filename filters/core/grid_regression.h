@@ -23,7 +23,8 @@ struct Columns {
     template <class Put>
     void add(size_t n, Put&& put) {
         for (size_t done = 0; done < n;) {
-            const size_t in_block = count % kSampleBlock, some = n - done < kSampleBlock - in_block ? n - done : kSampleBlock - in_block;
+            const size_t in_block = count % kSampleBlock, room = kSampleBlock - in_block;
+            const size_t some = n - done < room ? n - done : room;
             if (in_block == 0) data.resize(data.size() + width * kSampleBlock);
             put(done, some, data.data() + (count / kSampleBlock * width) * kSampleBlock + in_block);
             count += some;
@@ -35,7 +36,8 @@ struct Columns {
 // Weighted sums of products of columns.
 class Products {
   public:
-    explicit Products(size_t width) : width_(width), part_(width * (width + 1) / 2 * kSamplePartial), sum_(width * (width + 1) / 2) {}
+    explicit Products(size_t width)
+        : width_(width), part_(width * (width + 1) / 2 * kSamplePartial), sum_(width * (width + 1) / 2) {}
     void add(const GridStripKernels& kernels, const float* block, const float* weight);
     double of(size_t i, size_t j);  // j <= i
 

@@ -70,7 +70,8 @@ Sample::Sample(const Subject& subject, const Whole& whole, int by) {
     for (size_t b = 0; b < extents_.blocks; b++) {
         size_t origin = b * all.blocks / extents_.blocks * all.block();
         // at a quarter of what is left, and at three quarters
-        for (size_t d = 0; d < 4; d++) origin += (lent.extents.n[d] - extents_.n[d]) * (2 * b + 1) / (2 * extents_.blocks) * strides[d];
+        for (size_t d = 0; d < 4; d++)
+            origin += (lent.extents.n[d] - extents_.n[d]) * (2 * b + 1) / (2 * extents_.blocks) * strides[d];
         for (size_t v = 0; v < extents_.n[0]; v++)
             for (size_t t = 0; t < extents_.n[1]; t++)
                 for (size_t y = 0; y < extents_.n[2]; y++) {
