@@ -36,8 +36,8 @@ class BinSearch {
     // For so many values.
     BinSearch(const std::vector<Bin>& bins, int bits, size_t values);
     uint16_t operator()(uint64_t x) const {
-        const Cell& cell = cells_[cell_of_[x >> shift_]];
-        uint32_t bin = bins_[cell.first + ((x & inside_) >> cell.shift)];
+        const Cell& cell = cells_[cell_of_[static_cast<size_t>(x >> shift_)]];
+        uint32_t bin = bins_[cell.first + static_cast<size_t>((x & inside_) >> cell.shift)];
         if (bin & kMany)
             for (bin &= ~kMany; bin + 1 < start_.size() && start_[bin + 1] <= x;) bin++;
         return static_cast<uint16_t>(bin);

@@ -15,7 +15,7 @@ namespace baler::builtin {
 
 // The column on the sample, by row of the sample.
 struct Coarse {
-    std::vector<uint8_t> group;   // as something to be told: up to 16 groups of about equal weight
+    std::vector<uint8_t> group;   // as something to be told: up to kMaxGroups groups of about equal weight
     size_t groups = 0;
     std::vector<uint8_t> source;  // as something that tells: up to 16 groups ...
     std::vector<int8_t> z;        // ... their numbers ...

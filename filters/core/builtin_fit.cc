@@ -9,9 +9,10 @@ namespace baler::builtin {
 
 namespace {
 
-constexpr size_t kToldGroups = 16, kQuick = 1024;
+constexpr size_t kQuick = 1024;
 
 // In small chunks fewer contexts pay.
+size_t told_groups(size_t rows) { return rows < kSmallChunk ? 16 : kMaxGroups; }
 size_t telling_groups(size_t rows) { return rows < kSmallChunk ? 8 : 16; }
 
 // The normal score of rank p (0 to 1), by Tukey's lambda, in 40ths.
@@ -78,7 +79,7 @@ class Fitter {
         own_.sample.assign(values, places, c_.bits);
         if (work_.table.columns.size() == 1) return;
         Coarse& coarse = own_.coarse;
-        coarse.groups = group(kToldGroups, coarse.group).size();
+        coarse.groups = group(told_groups(n_), coarse.group).size();
         coarse.z = group(telling_groups(n_), coarse.source);
         if (!has_bins()) coarse.z.clear();
         coarse.number.assign(work_.sample.size(), 0);

@@ -174,7 +174,8 @@ bool could_be_grid(const Table& table) {
     std::vector<int64_t> seen;
     for (size_t c = 0; c < C; c++) {
         const int64_t* k = table.columns[c].k.data();
-        const int64_t *left = c ? table.columns[c - 1].k.data() : k, *right = table.columns[std::min(c + 1, C - 1)].k.data();
+        const int64_t* left = table.columns[c ? c - 1 : 1].k.data();
+        const int64_t* right = table.columns[c + 1 < C ? c + 1 : c - 1].k.data();
         seen.clear();
         for (size_t b : begin) seen.insert(seen.end(), k + b, k + b + run);
         std::nth_element(seen.begin(), seen.begin() + static_cast<std::ptrdiff_t>(seen.size() / 2), seen.end());
@@ -185,7 +186,7 @@ bool could_be_grid(const Table& table) {
                 alone += size_of(x - middle);
                 along += size_of(x - (before + static_cast<double>(k[i + 1])) / 2);
                 const auto beside = static_cast<double>(left[i]);
-                across += size_of(x - (C > 2 ? (beside + static_cast<double>(right[i])) / 2 : beside));
+                across += size_of(x - (beside + static_cast<double>(right[i])) / 2);
                 plane += size_of(x - before - beside + static_cast<double>(left[i - 1]));
             }
     }

@@ -102,6 +102,8 @@ def tables(cases: Cases) -> None:
     )
     few = np.random.default_rng(5).choice([3, 17, 100, 101], (8200, 2))
     cases.array("table-of-32-lanes", few.astype("f4"), "abs=1e-3")
+    source = np.random.default_rng(6).normal(size=(9000, 7)) @ np.random.default_rng(7).normal(size=(7, 7))
+    cases.array("table-of-scores", source.astype("f4"), "abs=0.02")
 
 
 def model_of_bounds(bounds: list[ErrorBound]) -> bytes:
