@@ -104,17 +104,24 @@ def processor() -> str:
     return platform.machine()
 
 
-def _kernels(found: Any, depth: int = 0) -> list[str]:
-    if isinstance(found, dict) and "markdown" in found:
-        return str(found["markdown"]).splitlines()
-    lines = []
-    for key, value in found.items() if isinstance(found, dict) else ():
-        indent = "  " * depth
-        if isinstance(value, dict):
-            lines += [f"{indent}- {key}", *_kernels(value, depth + 1)]
-        else:
-            lines.append(f"{indent}- {key}: {f'{value:.4g}' if isinstance(value, float) else value}")
+def _kernels(found: Any, title: str = "") -> list[str]:
+    """Dicts of figures as tables, one row for each engine; other values as a list."""
+    if not isinstance(found, dict):
+        return []
+    rows = {k: v for k, v in found.items() if isinstance(v, dict) and not any(isinstance(w, dict) for w in v.values())}
+    heads = list(dict.fromkeys(k for v in rows.values() for k in v))
+    lines = [f"- {k}: {_figure(v)}" for k, v in found.items() if not isinstance(v, dict)]
+    if rows:
+        lines += ["", f"| {title} | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
+        lines += [f"| {k} | " + " | ".join(_figure(v.get(h, "")) for h in heads) + " |" for k, v in rows.items()]
+    for key, value in found.items():
+        if isinstance(value, dict) and key not in rows:
+            lines += ["", *_kernels(value, f"{title}, {key}" if title else key), ""]
     return lines
+
+
+def _figure(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _once_empty(lines: list[str]) -> list[str]:
