@@ -40,12 +40,16 @@ def run(
     found["adapters"] = _child(speed_ways.adapters, size, times)
     found["threads"] = _child(speed_ways.threads, size, 4 if quick else 8)
     sizes = [size // 4, size] if quick else [MIB, 4 * MIB, 16 * MIB, 64 * MIB]
-    found["linear"] = {
-        name: {f"{n / MIB:g} MiB": _child(speed_size.sized, case, n, model) for n in sizes}
-        for name, case, model in SIZED
-    }
+    found["linear"] = {name: {f"{n / MIB:g} MiB": _sized(case, n, model) for n in sizes} for name, case, model in SIZED}
     found["entropy"] = _child(speed_size.entropy, size, times)
     return found
+
+
+def _sized(case: Callable[[int], Case], size: int, model: Any) -> dict[str, Any]:
+    try:
+        return speed_size.sized(case, size, model)
+    except ChildFailed as failure:
+        return {"failed": str(failure)}
 
 
 def _child(function: Callable[..., Any], *arguments: Any) -> Any:
