@@ -10,11 +10,12 @@ namespace baler::grid {
 namespace {
 
 constexpr double kLeastSketch = 4096, kMostSketch = 8192;  // cells looked at for an estimate
-constexpr size_t kManyCells = 131072;  // that pay for weights in any case
+constexpr size_t kManyCells = 131072;  // of which only one candidate is kept
 constexpr double kHopeless = 1.12;    // a turn's raster to the best so far
 constexpr size_t kFinalists = 4;
-constexpr double kPromising = 1.08;  // hasty estimates up to so much more than the least are looked at on a sample
-constexpr double kNearly = 1.04, kNearlyClosed = 1.12, kNearlySlices = 1.25;  // ... and such on the whole
+constexpr double kPromising = 1.15;  // hasty estimates up to so much more than the least are looked at on a sample
+constexpr double kNearly = 1.04, kNearlyLevels = 1.12;  // ... and such estimates on the whole
+constexpr double kNearlyClosed = 1.12, kNearlySlices = 1.25;
 constexpr double kSmooth = 1;        // bits a cell below which finer coarse levels are tried
 constexpr double kCloseBelow = 6;    // bits a cell from which on a closed loop gains nothing
 constexpr double kCloseParity = 3;   // ... a parity scan's
@@ -44,7 +45,7 @@ class Chooser {
         look(first);
         Choice unfitted = first;
         unfitted.fitted = false;
-        if (subject_.extents.cells() < kManyCells) look(unfitted);
+        look(unfitted);
         look(plain(Scan::parity, 0));
         const bool solid = can_turn(subject_.extents);
         for (int by = 0; by < (solid ? kTurns : 1); by++) {
@@ -87,7 +88,8 @@ class Chooser {
         for (const auto& [bits, c] : offers_) {
             // first slices cost more, and are more of a sample's
             const bool slices = c.scan == Scan::slices && smooth_;
-            const double nearly = !c.closed ? kNearly : slices ? kNearlySlices : kNearlyClosed;
+            const double open = c.scan == Scan::raster && c.fitted ? kNearly : kNearlyLevels;
+            const double nearly = !c.closed ? open : slices ? kNearlySlices : kNearlyClosed;
             if (last.size() < kFinalists && bits < offers_[0].first * nearly) last.push_back(c);
         }
         if (sample(0).whole()) return chosen.choice == kept_.choice ? std::move(kept_) : std::move(chosen);
@@ -140,7 +142,6 @@ class Chooser {
         raster_ = sample(0).whole() ? full : fixed_[0].first * scale;
         sample_to_whole_ = raster_ / full;
         const auto expected = [&](const std::pair<double, Choice>& a) {
-            if (!a.second.fitted) return a.first * 1.01;
             return a.first * (a.second.scan == Scan::raster ? scale : std::clamp(scale * 1.02 + 0.02, 0.8, 1.0));
         };
         std::sort(fixed_.begin(), fixed_.end(),
@@ -148,7 +149,8 @@ class Chooser {
         const double bar = expected(fixed_[0]) * kPromising;
         for (size_t i = 0; i < fixed_.size(); i++) {
             const Choice& c = fixed_[i].second;
-            if (i >= kFinalists || expected(fixed_[i]) > bar) break;
+            const bool measure = (c.scan == Scan::raster && !c.turn) || !can_turn(subject_.extents);
+            if (!measure && (i >= kFinalists || expected(fixed_[i]) > bar)) continue;
             if (c.scan == Scan::raster && !c.turn && c.fitted) offer(c, raster_);
             else if (sample(0).whole()) offer(c, everything(c));
             else if (fixed_.size() > 1 && expected(fixed_[1]) < bar)

@@ -353,21 +353,35 @@ double Encoder::symbol_bits(size_t share) {
 
 double Encoder::roughly() { return narrow_ ? symbol_bits<int32_t>(kRoughShare) : symbol_bits<double>(kRoughShare); }
 
-// Of a sketch: each context by the mean of what it is off by.
+// Of a sketch: each context by the mean of what it is off by, or by how often small numbers are rounded to.
 template <class D>
 double Encoder::sketched_bits() {
     static const Entropies entropies;
-    std::vector<double> off(params_.maps.size() * kContexts), cells(off.size());
+    constexpr int kSmall = 7;
+    struct Tally {
+        double off = 0, cells = 0, rest = 0;
+        double n[2 * kSmall + 2] = {};  // the last: larger ones
+    };
+    std::vector<Tally> tallies(params_.maps.size() * kContexts);
     each_symbol<D>(1, [&](uint32_t group, D d, uint8_t context) {
-        const size_t bin = params_.map_of[group] * kContexts + context;
-        off[bin] += std::fabs(static_cast<double>(d));
-        cells[bin]++;
+        Tally& t = tallies[params_.map_of[group] * kContexts + context];
+        t.off += std::fabs(static_cast<double>(d));
+        t.cells++;
+        const int64_t n = -((128 - static_cast<int64_t>(d)) >> 8);
+        if (n >= -kSmall && n <= kSmall) {
+            t.n[n + kSmall]++;
+        } else {
+            t.n[2 * kSmall + 1]++;
+            t.rest += length(zigzag(n));
+        }
     });
-    double bits = 0, seen = 0;
-    for (size_t i = 0; i < off.size(); i++) {
-        if (cells[i] == 0) continue;
-        bits += cells[i] * entropies.of(off[i] / cells[i] / 256);
-        seen += cells[i];
+    double bits = 0;
+    for (const Tally& t : tallies) {
+        if (t.cells == 0) continue;
+        double counted = t.rest;
+        for (double n : t.n)
+            if (n > 0) counted += n * std::log2(t.cells / n);
+        bits += std::min(counted, t.cells * entropies.of(t.off / t.cells / 256));
     }
     return bits / std::max(1.0, static_cast<double>(looked_at_)) * static_cast<double>(order_.extents.cells());
 }

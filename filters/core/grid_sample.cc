@@ -5,7 +5,7 @@
 namespace baler::grid {
 namespace {
 
-constexpr size_t kLeastSample = 32768, kMostSample = 131072;  // cells
+constexpr size_t kLeastSample = 262144, kMostSample = 262144;  // cells
 constexpr size_t kShare = 8;       // of the grid's cells: one in so many
 constexpr size_t kLeastSide = 8;   // of a block along an axis
 constexpr size_t kPieces = 2;
