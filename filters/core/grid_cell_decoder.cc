@@ -124,7 +124,7 @@ void CellDecoder::finish() const {
     for (uint32_t l = 0; l < coder_.lanes; l++) clean &= coder_.state[l] == kRansLow;
     if (!clean) damaged("its symbols do not end where they should");
     if (coder_.bits_end - coder_.bit >= 8) damaged("it has bits that nobody reads");
-    if (coder_.bit & 7 && bits_[coder_.bit >> 3] >> (coder_.bit & 7)) damaged("its bits do not end in zeros");
+    if (coder_.bit & 7 && bits_[static_cast<size_t>(coder_.bit >> 3)] >> (coder_.bit & 7)) damaged("its bits do not end in zeros");
 }
 
 GridTaps CellDecoder::taps_of(uint32_t group, const ptrdiff_t* at, bool raster) const {
