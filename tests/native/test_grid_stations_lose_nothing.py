@@ -55,7 +55,7 @@ def stations() -> ctypes.CDLL:
     if path is None:
         if shutil.which("cmake") is None:
             pytest.skip("no cmake: the stations of the grid coder cannot be built alone")
-        build = abi.build_folder("grid-stations")
+        build = abi.build_folder("model-mode")
         subprocess.run(["cmake", "-S", str(HERE), "-B", str(build)], check=True, capture_output=True)
         target = ["--target", "grid_stations", "--parallel", "2"]
         subprocess.run(["cmake", "--build", str(build), *target], check=True, capture_output=True)

@@ -21,7 +21,7 @@ import abi  # noqa: E402
 def kernels() -> ctypes.CDLL:
     if shutil.which("cmake") is None:
         pytest.skip("no cmake: the kernels cannot be built alone")
-    build = abi.build_folder("kernels")
+    build = abi.build_folder("model-mode")
     subprocess.run(["cmake", "-S", str(HERE), "-B", str(build)], check=True, capture_output=True)
     built = subprocess.run(
         ["cmake", "--build", str(build), "--target", "kernels", "--parallel", "2"], capture_output=True
