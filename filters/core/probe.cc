@@ -162,35 +162,69 @@ double size_of(double x) {
     return static_cast<double>(u >> 52) - 1023 + static_cast<double>(u << 12 >> 12) * 0x1p-52;
 }
 
+// A column at some of its places: what is usual there, and values that fill many of them (masks, counts), which say
+// nothing about neighbours.
+struct Usual {
+    static constexpr size_t most = 4;
+    const Column& column;
+    double middle;
+    int64_t filling[most] = {};
+    size_t n = 0;
+
+    Usual(const Column& c, const std::vector<size_t>& begin, size_t run) : column(c) {
+        std::vector<int64_t> seen;
+        for (size_t b : begin) seen.insert(seen.end(), c.k.data() + b, c.k.data() + b + run);
+        std::sort(seen.begin(), seen.end());
+        middle = static_cast<double>(seen[seen.size() / 2]);
+        for (size_t i = 0, j; i < seen.size() && n < most; i = j) {
+            for (j = i; j < seen.size() && seen[j] == seen[i];) j++;
+            if (j - i > 8 + seen.size() / 16) filling[n++] = seen[i];
+        }
+    }
+    bool tells(size_t row) const {
+        return !column.masked(row) && std::find(filling, filling + n, column.k[row]) == filling + n;
+    }
+};
+
+// Bits that a guess from neighbours costs more than the column's usual value.
+struct Guesses {
+    double more = 0;
+    size_t n = 0;
+    void add(double off, double alone) {
+        more += size_of(off) - alone;
+        n++;
+    }
+    bool good() const { return more < 0.1 * static_cast<double>(n); }
+};
+
 // Do neighbours in a table tell more about a value than its column does? If they do not, it is no grid.
 bool could_be_grid(const Table& table) {
-    constexpr size_t run = 32, cells = 8192;
+    constexpr size_t run = 32, cells = 8192, enough = 64;
     const size_t C = table.columns.size(), n = table.rows;
     if (n < 2 * run) return true;
     const size_t places = std::max<size_t>(2, std::min({cells / (run * C), n / run, run}));
     std::vector<size_t> begin;
     for (size_t i = 0; i < places; i++) begin.push_back((n - run) / (places - 1) * i);
-    double alone = 0, along = 0, across = 0, plane = 0;
-    std::vector<int64_t> seen;
+    std::vector<Usual> columns;
+    for (const Column& c : table.columns) columns.emplace_back(c, begin, run);
+    Guesses along, across, plane;
     for (size_t c = 0; c < C; c++) {
-        const int64_t* k = table.columns[c].k.data();
-        const int64_t* left = table.columns[c ? c - 1 : 1].k.data();
-        const int64_t* right = table.columns[c + 1 < C ? c + 1 : c - 1].k.data();
-        seen.clear();
-        for (size_t b : begin) seen.insert(seen.end(), k + b, k + b + run);
-        std::nth_element(seen.begin(), seen.begin() + static_cast<std::ptrdiff_t>(seen.size() / 2), seen.end());
-        const auto middle = static_cast<double>(seen[seen.size() / 2]);
+        const Usual &here = columns[c], &left = columns[c ? c - 1 : 1], &right = columns[c + 1 < C ? c + 1 : c - 1];
+        const int64_t *k = here.column.k.data(), *l = left.column.k.data(), *r = right.column.k.data();
         for (size_t b : begin)
             for (size_t i = b + 1; i + 1 < b + run; i++) {
+                if (!here.tells(i)) continue;
                 const auto x = static_cast<double>(k[i]), before = static_cast<double>(k[i - 1]);
-                alone += size_of(x - middle);
-                along += size_of(x - (before + static_cast<double>(k[i + 1])) / 2);
-                const auto beside = static_cast<double>(left[i]);
-                across += size_of(x - (beside + static_cast<double>(right[i])) / 2);
-                plane += size_of(x - before - beside + static_cast<double>(left[i - 1]));
+                const auto beside = static_cast<double>(l[i]);
+                const double alone = size_of(x - here.middle);
+                const bool first = here.tells(i - 1), side = left.tells(i);
+                if (first && here.tells(i + 1)) along.add(x - (before + static_cast<double>(k[i + 1])) / 2, alone);
+                if (side && right.tells(i)) across.add(x - (beside + static_cast<double>(r[i])) / 2, alone);
+                if (first && side && left.tells(i - 1)) plane.add(x - before - beside + static_cast<double>(l[i - 1]), alone);
             }
     }
-    return std::min({along, across, plane}) < alone + 0.1 * static_cast<double>(C * places * (run - 2));
+    if (along.n < enough || across.n < enough) return true;
+    return along.good() || across.good() || plane.good();
 }
 
 }  // namespace
