@@ -155,7 +155,7 @@ template <int N, bool feeds>
 struct Runner {
     GridStrand* strand;
     int64_t u, s, r;
-    int64_t first, P, expected;
+    int64_t first, P, expected = 0;
     size_t i;
     bool coded;
 
