@@ -15,7 +15,7 @@ BALER_TARGET static inline void tile(const LayerCall& call, size_t o, size_t r) 
     typename Vector::Sum low[N], high[N];
 #pragma GCC unroll 16
     for (int i = 0; i < N; i++) low[i] = high[i] = Vector::all(call.bias[o + static_cast<size_t>(i)]);
-    const int32_t* w = call.weights + o;
+    const int32_t* w = call.pairs ? call.weights + o : nullptr;  // a layer without inputs has none
     for (size_t p = 0; p < call.pairs; p++, w += call.outputs) {
         const typename Vector::Pair x = Vector::load(call.in[2 * p] + r, call.in[2 * p + 1] + r);
 #pragma GCC unroll 16
