@@ -130,6 +130,7 @@ def test_bytes_and_values_do_not_depend_on_the_number_of_threads() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.skipif("asan" in os.environ.get("LD_PRELOAD", ""), reason="its allocator may hold a lock when forked")
 def test_a_forked_child_has_its_threads() -> None:
     code = """
 import os, threading
