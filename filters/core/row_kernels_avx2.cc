@@ -3,6 +3,7 @@
 
 #include <immintrin.h>
 
+#include "refill_avx2.h"
 #include "row_kernels.h"
 
 #define BALER_TARGET __attribute__((target("avx2,bmi,bmi2,popcnt")))
@@ -12,30 +13,11 @@ namespace baler {
 namespace {
 namespace avx2 {
 
-// For a mask of eight lanes, the word that each set lane takes.
-struct Order {
-    uint32_t word[256][8];
-    constexpr Order() : word() {
-        for (int mask = 0; mask < 256; mask++) {
-            uint32_t next = 0;
-            for (int lane = 0; lane < 8; lane++) word[mask][lane] = mask >> lane & 1 ? next++ : 0;
-        }
-    }
-};
-static constexpr Order order;
-
 // Lanes below 2^16 take a word each, in their order.
 BALER_TARGET static inline const uint8_t* refill(uint32_t* state, const uint8_t* at) {
     for (size_t i = 0; i < kGroup; i += 8) {
         auto* lanes = reinterpret_cast<__m256i*>(state + i);
-        const __m256i x = _mm256_loadu_si256(lanes);
-        const __m256i low = _mm256_cmpeq_epi32(_mm256_srli_epi32(x, 16), _mm256_setzero_si256());
-        const int mask = _mm256_movemask_ps(_mm256_castsi256_ps(low));
-        const __m256i words = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
-        const __m256i places = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(order.word[mask]));
-        const __m256i fed = _mm256_or_si256(_mm256_slli_epi32(x, 16), _mm256_permutevar8x32_epi32(words, places));
-        _mm256_storeu_si256(lanes, _mm256_blendv_epi8(x, fed, low));
-        at += 2 * __builtin_popcount(static_cast<unsigned>(mask));
+        _mm256_storeu_si256(lanes, refilled(_mm256_loadu_si256(lanes), at));
     }
     return at;
 }

@@ -36,7 +36,6 @@ struct TableKernels {
     void (*scores)(const ScoreCall& call);
     const uint8_t* (*tokens)(const TokenCall& call);  // where the stream is read on
     void (*range)(const int64_t* v, size_t n, int64_t* low, int64_t* high);  // n > 0
-    void (*narrow)(const int64_t* v, size_t n, int64_t origin, uint32_t* x);  // v - origin
     int32_t (*dot)(const int16_t* a, const int16_t* b, size_t n);  // fits 31 bits
 };
 

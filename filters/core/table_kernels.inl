@@ -37,11 +37,6 @@ BALER_TARGET static void range(const int64_t* v, size_t n, int64_t* low, int64_t
     *high = most;
 }
 
-BALER_TARGET static void narrow(const int64_t* v, size_t n, int64_t origin, uint32_t* x) {
-    const auto from = static_cast<uint64_t>(origin);
-    for (size_t i = 0; i < n; i++) x[i] = static_cast<uint32_t>(static_cast<uint64_t>(v[i]) - from);
-}
-
 BALER_TARGET static int32_t dot(const int16_t* a, const int16_t* b, size_t n) {
     int32_t sum = 0;
     for (size_t i = 0; i < n; i++) sum += a[i] * b[i];

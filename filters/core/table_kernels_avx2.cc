@@ -3,6 +3,7 @@
 
 #include <immintrin.h>
 
+#include "refill_avx2.h"
 #include "table_kernels.h"
 
 #define BALER_TARGET __attribute__((target("avx2,bmi,bmi2,popcnt")))
@@ -47,18 +48,6 @@ struct Scores {
     }
 };
 
-// For a mask of eight lanes, the word that each set lane takes.
-struct Order {
-    uint32_t word[256][8];
-    constexpr Order() : word() {
-        for (int mask = 0; mask < 256; mask++) {
-            uint32_t next = 0;
-            for (int lane = 0; lane < 8; lane++) word[mask][lane] = mask >> lane & 1 ? next++ : 0;
-        }
-    }
-};
-static constexpr Order order;
-
 BALER_TARGET static inline const uint8_t* round(const TokenCall& c, const uint8_t* at, const uint8_t* table,
                                                 uint8_t* token) {
     const __m256i all = _mm256_set1_epi32(0xffff);
@@ -76,14 +65,7 @@ BALER_TARGET static inline const uint8_t* round(const TokenCall& c, const uint8_
         const __m256i freq = _mm256_add_epi32(_mm256_srli_epi32(p, 16), _mm256_set1_epi32(1));
         const __m256i y = _mm256_sub_epi32(_mm256_add_epi32(_mm256_mullo_epi32(freq, _mm256_srli_epi32(x, 16)), slot),
                                            _mm256_and_si256(p, all));
-        // lanes below 2^16 take a word each, in their order
-        const __m256i low = _mm256_cmpeq_epi32(_mm256_srli_epi32(y, 16), _mm256_setzero_si256());
-        const int mask = _mm256_movemask_ps(_mm256_castsi256_ps(low));
-        const __m256i words = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
-        const __m256i places = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(order.word[mask]));
-        const __m256i fed = _mm256_or_si256(_mm256_slli_epi32(y, 16), _mm256_permutevar8x32_epi32(words, places));
-        _mm256_storeu_si256(lanes, _mm256_blendv_epi8(y, fed, low));
-        at += 2 * __builtin_popcount(static_cast<unsigned>(mask));
+        _mm256_storeu_si256(lanes, refilled(y, at));
     }
     return at;
 }
@@ -93,7 +75,7 @@ BALER_TARGET static inline const uint8_t* round(const TokenCall& c, const uint8_
 }  // namespace avx2
 }  // namespace
 
-TableKernels table_kernels_avx2() { return {avx2::scores, avx2::tokens, avx2::range, avx2::narrow, avx2::dot}; }
+TableKernels table_kernels_avx2() { return {avx2::scores, avx2::tokens, avx2::range, avx2::dot}; }
 
 }  // namespace baler
 

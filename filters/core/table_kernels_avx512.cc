@@ -70,7 +70,7 @@ BALER_TARGET static inline const uint8_t* round(const TokenCall& c, const uint8_
 }  // namespace avx512
 }  // namespace
 
-TableKernels table_kernels_avx512() { return {avx512::scores, avx512::tokens, avx512::range, avx512::narrow, avx512::dot}; }
+TableKernels table_kernels_avx512() { return {avx512::scores, avx512::tokens, avx512::range, avx512::dot}; }
 
 }  // namespace baler
 

@@ -47,7 +47,7 @@ static inline const uint8_t* round(const TokenCall& c, const uint8_t* at, const 
 }  // namespace
 
 TableKernels table_kernels_portable() {
-    return {portable::scores, portable::tokens, portable::range, portable::narrow, portable::dot};
+    return {portable::scores, portable::tokens, portable::range, portable::dot};
 }
 
 }  // namespace baler
