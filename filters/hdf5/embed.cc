@@ -1,9 +1,10 @@
 #include "embed.h"
 
-#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <string>
+
+#include "search.h"
 
 namespace baler::h5 {
 
@@ -17,13 +18,9 @@ std::string file_name(const Host& host, Id id) {
 // The one writable file, or -1: with several there is no telling which of them the dataset is for. HDF5 lets nobody
 // open a file twice for writing except under the same name, so several ids of one name are one file.
 Id only_writable(const Host& host) {
-    intptr_t n = host.H5Fget_obj_count(kAll, kFiles);
-    std::vector<Id> ids(n > 0 ? static_cast<size_t>(n) : 0);
-    if (n > 0) n = host.H5Fget_obj_ids(kAll, kFiles, ids.size(), ids.data());
-    ids.resize(n > 0 ? std::min(static_cast<size_t>(n), ids.size()) : 0);
     Id found = -1;
     std::string found_name;
-    for (Id id : ids) {
+    for (Id id : open_ids(host, kFiles)) {
         unsigned intent = 0;
         if (host.H5Fget_intent(id, &intent) < 0 || intent & kSwmrWrite) return -1;
         if (!(intent & kReadWrite)) continue;
@@ -63,18 +60,19 @@ bool embed_model(const Host& host, const ModelId& id, const baler_model* model, 
     Quiet quiet(host);
     Id file = only_writable(host);
     if (file < 0) return false;
-    std::string path = "/.baler/models/" + hex(id);
-    std::vector<uint8_t> bytes;
-    bool altered = false;
-    if (!read_embedded(host, file, id, bytes, &altered)) {
+    const std::string path = "/.baler/models/" + hex(id);
+    size_t size = 0;
+    const void* bytes = baler_model_bytes(model, &size);
+    std::vector<uint8_t> there;
+    if (read_embedded(host, file, hex(id), there)) {
+        if (there.size() != size || std::memcmp(there.data(), bytes, size)) return false;
+    } else {
         const char* wanted = std::getenv("BALER_EMBED");
-        if (altered || (wanted && !std::strcmp(wanted, "0")) || !write(host, file, path, model)) return false;
+        if ((wanted && !std::strcmp(wanted, "0")) || !write(host, file, path, model)) return false;
     }
     Handle dataset(host.H5Dopen2(file, path.c_str(), kDefault), host.H5Dclose);
     if (dataset < 0) return false;
-    Size offset = host.H5Dget_offset(dataset);
-    size_t size = 0;
-    baler_model_bytes(model, &size);
+    const Size offset = host.H5Dget_offset(dataset);
     if (offset == ~Size(0) || offset == 0 || size > kMaxModelBytes) return false;
     *address = offset;
     *length = size;

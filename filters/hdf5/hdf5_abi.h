@@ -59,6 +59,7 @@ struct FilterClass {  // H5Z_class2_t
     X(Id, H5Dget_space, (Id))                                                                                          \
     X(Id, H5Dget_type, (Id))                                                                                           \
     X(Id, H5Dget_create_plist, (Id))                                                                                   \
+    X(Id, H5Dget_access_plist, (Id))                                                                                   \
     X(Size, H5Dget_offset, (Id))                                                                                       \
     X(Id, H5Screate_simple, (int, const Size*, const Size*))                                                           \
     X(int64_t, H5Sget_simple_extent_npoints, (Id))                                                                     \
@@ -92,6 +93,8 @@ struct FilterClass {  // H5Z_class2_t
     X(Err, H5Pmodify_filter, (Id, int, unsigned, size_t, const unsigned*))                                             \
     X(int, H5Pget_layout, (Id))                                                                                        \
     X(Err, H5Pget_virtual_count, (Id, size_t*))                                                                        \
-    X(intptr_t, H5Pget_virtual_filename, (Id, size_t, char*, size_t))
+    X(intptr_t, H5Pget_virtual_filename, (Id, size_t, char*, size_t))                                                  \
+    X(intptr_t, H5Pget_virtual_dsetname, (Id, size_t, char*, size_t))                                                  \
+    X(intptr_t, H5Pget_virtual_prefix, (Id, char*, size_t))
 
 }  // namespace baler::h5

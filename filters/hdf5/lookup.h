@@ -1,9 +1,7 @@
-// Where a chunk's model is found, given only its sha256. Nothing is believed: every hit is hashed before it is used,
-// so it never matters which place supplies the bytes. Never the network.
+// Where a chunk's model comes from: what this thread used last, the process's cache, or a search. Never the network.
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "baler.h"
 #include "failure.h"
@@ -11,13 +9,6 @@
 #include "params.h"
 
 namespace baler::h5 {
-
-constexpr uint64_t kMaxModelBytes = uint64_t(64) << 20;
-
-std::string hex(const ModelId& id);
-
-// The bytes of /.baler/models/<hex> in the file of `location`, unless they are not what the name says.
-bool read_embedded(const Host& host, Id location, const ModelId& id, std::vector<uint8_t>& bytes, bool* altered);
 
 // Retained for the calling thread until its next call: do not release. Null when it is nowhere; then `why` lists where
 // it was looked for. Address and length: where the model lies in the file, 0 when not known. With `again`, a recent
