@@ -16,7 +16,7 @@ from .errors import CorruptDataError, ModelInvalidError, UnsupportedVersionError
 from .records import MAX_AXES, MAX_FIELDS, Field, Record
 
 MAGIC = b"BALERMDL"
-VERSION = 0
+VERSION = 1
 MAX_BYTES = 16 << 20
 MAX_COLUMNS = 1024
 _MAX_META = 64 << 10

@@ -116,7 +116,7 @@ class Model:
         sections = [(b"META", meta), (b"BNDS", bounds)]
         if self.variables:
             sections.append((b"TABL", self.table()))
-        head = b"BALERMDL" + struct.pack("<II", 0, len(sections))
+        head = b"BALERMDL" + struct.pack("<II", 1, len(sections))
         return head + b"".join(tag + struct.pack("<Q", len(content)) + content for tag, content in sections)
 
     def with_bounds(self, bounds: list[tuple[int, float]]) -> Model:

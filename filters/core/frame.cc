@@ -8,7 +8,7 @@ namespace baler {
 namespace {
 
 constexpr uint8_t kMagic[4] = {'B', 'L', 'R', 'C'};
-constexpr uint8_t kVersion = 0;
+constexpr uint8_t kVersion = 1;
 constexpr uint64_t kMaxBytes = uint64_t(1) << 47;
 enum Flags : uint8_t { kBigEndian = 1, kFortran = 2, kHasModel = 4, kStable = 8 };
 
@@ -153,7 +153,8 @@ Header read_frame(const uint8_t* frame, size_t size, bool verify, const uint8_t*
         if (stored != found) fail(BALER_ERR_CORRUPT, "frame is damaged: CRC-32 %08x, should be %08x", found, stored);
     }
     check_array(h.array, "frame header", BALER_ERR_CORRUPT);
-    if (h.mode > BALER_MODE_FIELDS) r.damaged("unknown mode");
+    if (h.mode > BALER_MODE_FIELDS)
+        fail(BALER_ERR_VERSION, "frame has mode %u, which this library does not know: a newer one is needed", h.mode);
     const uint32_t kind = h.bound.kind;
     const double value = h.bound.value;
     if (kind > BALER_BOUND_PW_REL) r.damaged("unknown kind of bound");

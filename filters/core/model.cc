@@ -16,7 +16,7 @@ namespace {
 
 constexpr char kMagic[9] = "BALERMDL";
 constexpr size_t kMaxModel = size_t(16) << 20, kMaxMeta = size_t(64) << 10;
-constexpr uint32_t kVersion = 0, kMaxBounds = 1024;
+constexpr uint32_t kVersion = 1, kMaxBounds = 1024;
 
 ByteReader section(ByteReader& in, const char* tag) {
     if (std::memcmp(in.raw(4), tag, 4) != 0) in.damaged("its sections are not those of a model, in their order");

@@ -95,7 +95,7 @@ def test_several_changed_bytes_never_crash(frame_and_size: tuple[bytes, int], ch
 def test_arbitrary_payloads_never_crash(payload: bytes) -> None:
     for mode in (1, 4):
         for exceptions in (0, 1):
-            header = b"BLRC" + bytes([0, mode, ord("f"), 8, 4, 2, 1]) + struct.pack("<d", 1e-3)
+            header = b"BLRC" + bytes([1, mode, ord("f"), 8, 4, 2, 1]) + struct.pack("<d", 1e-3)
             size = bytes([len(payload)]) if len(payload) < 128 else bytes([len(payload) & 127 | 128, len(payload) >> 7])
             header += size + bytes([exceptions, 10, 2])
             outcome(sealed(header + payload + b"\0\0\0\0"), 80)
@@ -104,16 +104,17 @@ def test_arbitrary_payloads_never_crash(payload: bytes) -> None:
 def test_the_header_is_what_the_format_says() -> None:
     x = np.ones((40, 3), "<f4", order="F")
     frame = encode(x, Bound(ABS, 0.25))
-    assert frame[:8] == b"BLRC" + bytes([0, 5, ord("f"), 2 | 8])
+    assert frame[:8] == b"BLRC" + bytes([1, 5, ord("f"), 2 | 8])
     assert frame[8:11] == bytes([4, 2, ABS]) and struct.unpack("<d", frame[11:19]) == (0.25,)
     assert frame[19:23] == bytes([len(frame) - 27, 0, 40, 3])
     assert struct.unpack("<I", frame[-4:]) == (zlib.crc32(frame[:-4]),)
 
 
-def test_a_later_version_is_named() -> None:
+@pytest.mark.parametrize(("place", "number", "said"), [(4, 0, "version 0"), (4, 9, "version 9"), (5, 7, "mode 7")])
+def test_another_version_and_a_later_mode_are_named(place: int, number: int, said: str) -> None:
     frame = bytearray(FRAMES[0][0])
-    frame[4] = 9
-    with pytest.raises(NativeError, match="version 9") as e:
+    frame[place] = number
+    with pytest.raises(NativeError, match=said) as e:
         info(sealed(bytes(frame)))
     assert e.value.code == abi.VERSION
 

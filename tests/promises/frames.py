@@ -33,7 +33,7 @@ def framed(
     model_id: bytes = b"",
 ) -> bytes:
     """A whole frame."""
-    head = b"BLRC" + bytes([0, mode, ord(dtype.kind), flags]) + varint(dtype.itemsize) + bytes([len(shape), bound[0]])
+    head = b"BLRC" + bytes([1, mode, ord(dtype.kind), flags]) + varint(dtype.itemsize) + bytes([len(shape), bound[0]])
     head += struct.pack("<d", bound[1]) if bound[0] else b""
     numbers = b"".join(varint(n) for n in (len(payload), n_exceptions, *shape))
     return sealed(head + numbers + model_id + payload)

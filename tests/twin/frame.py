@@ -56,13 +56,15 @@ def read_frame(data: bytes) -> Frame:
     head = Reader(data)
     if head.raw(4) != b"BLRC":
         raise CorruptDataError("not a frame")
-    if version := head.u8():
+    if (version := head.u8()) != 1:
         raise UnsupportedVersionError(f"frame of version {version}")
     mode, kind, flags, itemsize, ndim = head.u8(), chr(head.u8()), head.u8(), head.varint(), head.u8()
     bound_kind = head.u8()
     bound = 0.0 if bound_kind == EXACT else head.f64()
     payload_size, n_exceptions = head.varint(), head.varint()
-    if mode > FIELDS or kind not in SIZES or flags > 15 or itemsize not in SIZES[kind] or ndim > 32:
+    if mode > FIELDS:
+        raise UnsupportedVersionError(f"frame of mode {mode}")
+    if kind not in SIZES or flags > 15 or itemsize not in SIZES[kind] or ndim > 32:
         raise CorruptDataError("header")
     shape = tuple(head.varint() for _ in range(ndim))
     model_id = head.raw(32) if flags & 4 else None

@@ -114,7 +114,7 @@ def read_model(data: bytes) -> Model:
         raise CorruptDataError("larger than 16 MiB")
     if reader.raw(8) != b"BALERMDL":
         raise CorruptDataError("not a model file")
-    if version := reader.u32():
+    if (version := reader.u32()) != 1:
         raise UnsupportedVersionError(f"model of version {version}")
     sections = reader.u32()
     tags = [(b"META",), (b"BNDS",), (b"TABL", b"TABZ", b"RECD", b"GRID", b"PTCH")][:sections]
