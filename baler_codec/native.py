@@ -7,98 +7,25 @@ from __future__ import annotations
 
 import ctypes
 import operator
-import os
-import threading
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from . import _binding
+from ._binding import check
+from ._binding import library as library
+from ._binding import library_path as library_path
 from .bound import ErrorBound
-from .errors import (
-    BalerError,
-    BoundError,
-    CorruptDataError,
-    LibraryNotFoundError,
-    ModelInvalidError,
-    ModelNotFoundError,
-    ShapeError,
-    UnsupportedVersionError,
-)
+from .errors import ShapeError
 
 MODES = ("stored", "built-in", "model", "latent", "bytes", "grid", "fields")
 _BOUNDS = ("exact", "abs", "pw_rel", "latent")
-_MAX_NDIM = 32
-_MAX_FIELDS = 1024
-_ERRORS: dict[int, type[Exception]] = {
-    1: BalerError,
-    2: CorruptDataError,
-    3: UnsupportedVersionError,
-    4: ModelNotFoundError,
-    5: ModelInvalidError,
-    6: MemoryError,
-    7: ShapeError,
-    8: BoundError,
-}
-
 
 Words: TypeAlias = "ctypes.Array[ctypes.c_uint]"
-
-
-class _Array(ctypes.Structure):
-    _fields_ = (
-        ("kind", ctypes.c_char),
-        ("big_endian", ctypes.c_uint8),
-        ("fortran", ctypes.c_uint8),
-        ("ndim", ctypes.c_uint8),
-        ("itemsize", ctypes.c_uint32),
-        ("shape", ctypes.c_uint64 * _MAX_NDIM),
-    )
-
-
-class _Settings(ctypes.Structure):
-    _fields_ = (
-        ("model", ctypes.c_void_p),
-        ("bound_kind", ctypes.c_uint32),
-        ("stable", ctypes.c_uint32),
-        ("bound", ctypes.c_double),
-        ("latents", ctypes.c_void_p),
-        ("n_latents", ctypes.c_uint64),
-    )
-
-
-class _Frame(ctypes.Structure):
-    _fields_ = (
-        ("array", _Array),
-        ("version", ctypes.c_uint32),
-        ("mode", ctypes.c_uint32),
-        ("bound_kind", ctypes.c_uint32),
-        ("stable", ctypes.c_uint32),
-        ("bound", ctypes.c_double),
-        ("has_model", ctypes.c_uint32),
-        ("model_id", ctypes.c_uint8 * 32),
-        ("nbytes", ctypes.c_uint64),
-        ("n_exceptions", ctypes.c_uint64),
-        ("frame_bytes", ctypes.c_uint64),
-        ("payload_bytes", ctypes.c_uint64),
-    )
-
-
-class _Field(ctypes.Structure):
-    _fields_ = (
-        ("kind", ctypes.c_char),
-        ("big_endian", ctypes.c_uint8),
-        ("reserved", ctypes.c_uint16),
-        ("itemsize", ctypes.c_uint32),
-        ("offset", ctypes.c_uint32),
-        ("elements", ctypes.c_uint32),
-        ("bound_kind", ctypes.c_uint32),
-        ("bound", ctypes.c_double),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +62,7 @@ class NativeModel:
     def __init__(self, data: bytes) -> None:
         lib = library()
         handle = ctypes.c_void_p()
-        _check(lib, lib.baler_model_open(data, len(data), ctypes.byref(handle)))
+        check(lib, lib.baler_model_open(data, len(data), ctypes.byref(handle)))
         assert handle.value is not None
         self.handle: int = handle.value
         weakref.finalize(self, lib.baler_model_release, self.handle).atexit = False
@@ -154,32 +81,8 @@ class NativeModel:
         rows = patches if patches is not None else table.shape[0] if table.ndim else 1
         out = np.empty((rows, self.shape[1]), np.int32)
         description = describe(table)
-        _check(lib, lib.baler_model_latents(self.handle, description, _address(table), _address(out), out.size))
+        check(lib, lib.baler_model_latents(self.handle, description, _address(table), _address(out), out.size))
         return out
-
-
-_lock = threading.Lock()
-_library: ctypes.CDLL | None = None
-
-
-def library() -> ctypes.CDLL:
-    """Return the native library, loaded at the first call."""
-    global _library
-    if _library is None:
-        with _lock:
-            if _library is None:
-                _library = _load(library_path())
-    return _library
-
-
-def library_path() -> Path:
-    """Return where the native library lies: ``BALER_LIBRARY`` if set, else inside this package."""
-    chosen = os.environ.get("BALER_LIBRARY")
-    if chosen:
-        return Path(chosen)
-    folder = Path(__file__).parent / "plugin"
-    names = ("libh5baler.so", "libh5baler.dylib", "h5baler.dll", "libh5baler.dll")
-    return next((folder / name for name in names if (folder / name).exists()), folder / names[0])
 
 
 def version() -> str:
@@ -208,7 +111,7 @@ def set_threads(n: int) -> int:
     """
     lib = library()
     before: int = lib.baler_threads()
-    _check(lib, lib.baler_set_threads(operator.index(n)))
+    check(lib, lib.baler_set_threads(operator.index(n)))
     return before
 
 
@@ -224,12 +127,12 @@ def last_error() -> str:
     return text.decode(errors="replace")
 
 
-def describe(array: npt.NDArray[Any]) -> _Array:
+def describe(array: npt.NDArray[Any]) -> _binding.Array:
     """Describe a contiguous array to the library; anything but real numbers is bytes to it."""
     dtype = array.dtype
-    described = _Array()
-    if array.ndim > _MAX_NDIM:
-        raise ShapeError(f"an array of {array.ndim} axes: the format allows {_MAX_NDIM}; reshape it")
+    described = _binding.Array()
+    if array.ndim > _binding.MAX_NDIM:
+        raise ShapeError(f"an array of {array.ndim} axes: the format allows {_binding.MAX_NDIM}; reshape it")
     if dtype.kind in "iu" or (dtype.kind == "f" and dtype.itemsize <= 8):
         described.kind = dtype.kind.encode()
         described.big_endian = dtype.str[0] == ">"
@@ -274,7 +177,7 @@ def encode(
     """
     lib = library()
     described = describe(array)
-    settings = _Settings(stable=stable)
+    settings = _binding.Settings(stable=stable)
     if model is not None:
         settings.model = model.handle
     elif bound is not None:
@@ -285,15 +188,15 @@ def encode(
     out = np.empty(lib.baler_encode_bound(described), np.uint8)
     written = ctypes.c_size_t()
     code = lib.baler_encode(described, _address(array), settings, _address(out), out.size, ctypes.byref(written))
-    _check(lib, code)
+    check(lib, code)
     return out[: written.value].tobytes()
 
 
 def frame_info(frame: npt.NDArray[np.uint8], *, verify: bool = False) -> Frame:
     """Read the header of a frame, and with `verify` check its CRC as well."""
     lib = library()
-    raw = _Frame()
-    _check(lib, lib.baler_frame_info(_address(frame), frame.size, verify, raw))
+    raw = _binding.Frame()
+    check(lib, lib.baler_frame_info(_address(frame), frame.size, verify, raw))
     kind, size = raw.array.kind.decode(), raw.array.itemsize
     order = ">" if raw.array.big_endian else "<"
     dtype = np.dtype(f"{order if kind != 'V' else ''}{kind}{size}")
@@ -318,8 +221,8 @@ def frame_fields(frame: npt.NDArray[np.uint8]) -> tuple[FrameField, ...]:
     """Read the fields of a frame of records; other frames have none."""
     lib = library()
     count = ctypes.c_size_t()
-    fields = (_Field * _MAX_FIELDS)()
-    _check(lib, lib.baler_frame_fields(_address(frame), frame.size, fields, _MAX_FIELDS, ctypes.byref(count)))
+    fields = (_binding.Field * _binding.MAX_FIELDS)()
+    check(lib, lib.baler_frame_fields(_address(frame), frame.size, fields, _binding.MAX_FIELDS, ctypes.byref(count)))
     return tuple(
         FrameField(
             np.dtype(f"{'>' if f.big_endian else '<'}{f.kind.decode()}{f.itemsize}"),
@@ -333,7 +236,7 @@ def decode(frame: npt.NDArray[np.uint8], out: npt.NDArray[Any], *, model: Native
     """Decode a frame into the memory of a contiguous, writable array of exactly its size."""
     lib = library()
     handle = model.handle if model is not None else None
-    _check(lib, lib.baler_decode(_address(frame), frame.size, handle, _address(out), out.nbytes))
+    check(lib, lib.baler_decode(_address(frame), frame.size, handle, _address(out), out.nbytes))
 
 
 def encode_chunk(words: Words, chunk: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
@@ -343,14 +246,14 @@ def encode_chunk(words: Words, chunk: npt.NDArray[Any]) -> npt.NDArray[np.uint8]
     out = np.empty(capacity, np.uint8)
     written = ctypes.c_size_t()
     arguments = (words, len(words), _address(chunk), chunk.nbytes, _address(out), capacity)
-    _check(lib, lib.baler_chunk_encode(*arguments, ctypes.byref(written)))
+    check(lib, lib.baler_chunk_encode(*arguments, ctypes.byref(written)))
     return out[: written.value]
 
 
 def decode_chunk(words: Words, frame: bytes, out: npt.NDArray[Any]) -> None:
     """Decode a chunk of an HDF5 dataset with these cd_values into a contiguous array of exactly its size."""
     lib = library()
-    _check(lib, lib.baler_chunk_decode(words, len(words), frame, len(frame), _address(out), out.nbytes))
+    check(lib, lib.baler_chunk_decode(words, len(words), frame, len(frame), _address(out), out.nbytes))
 
 
 def as_words(values: Sequence[int]) -> Words:
@@ -361,7 +264,7 @@ def as_words(values: Sequence[int]) -> Words:
 def cache_add(model: bytes) -> None:
     """Put a model into the library's cache, where the HDF5 filter looks first."""
     lib = library()
-    _check(lib, lib.baler_cache_add(model, len(model), (ctypes.c_uint8 * 32)()))
+    check(lib, lib.baler_cache_add(model, len(model), (ctypes.c_uint8 * 32)()))
 
 
 def cache_get(digest: bytes) -> bytes | None:
@@ -381,50 +284,3 @@ def cache_get(digest: bytes) -> bytes | None:
 def _address(array: npt.NDArray[Any]) -> int:
     address: int = array.__array_interface__["data"][0]
     return address
-
-
-def _check(lib: ctypes.CDLL, code: int) -> None:
-    if code:
-        text = lib.baler_last_error().decode(errors="replace") or f"the native library reports error {code}"
-        raise _ERRORS.get(code, BalerError)(text)
-
-
-def _load(path: Path) -> ctypes.CDLL:
-    try:
-        lib = ctypes.CDLL(str(path))
-    except OSError as error:
-        cure = "correct BALER_LIBRARY" if os.environ.get("BALER_LIBRARY") else "reinstall baler-codec"
-        raise LibraryNotFoundError(f"cannot load the native library {path} ({error}): {cure}") from None
-    pointer, size, text = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p
-    array, frame = ctypes.POINTER(_Array), ctypes.POINTER(_Frame)
-    words = ctypes.POINTER(ctypes.c_uint)
-    settings, number = ctypes.POINTER(_Settings), ctypes.POINTER(ctypes.c_uint32)
-    signatures: dict[str, tuple[Any, list[Any]]] = {
-        "baler_version": (text, []),
-        "baler_last_error": (text, []),
-        "baler_set_threads": (ctypes.c_int, [ctypes.c_int]),
-        "baler_threads": (ctypes.c_int, []),
-        "baler_model_open": (ctypes.c_int, [text, size, ctypes.POINTER(pointer)]),
-        "baler_model_release": (None, [pointer]),
-        "baler_model_bytes": (pointer, [pointer, ctypes.POINTER(size)]),
-        "baler_model_shape": (None, [pointer, number, number]),
-        "baler_model_latents": (ctypes.c_int, [pointer, array, pointer, pointer, size]),
-        "baler_cache_add": (ctypes.c_int, [text, size, pointer]),
-        "baler_cache_get": (pointer, [text]),
-        "baler_cache_clear": (None, []),
-        "baler_encode_bound": (size, [array]),
-        "baler_encode": (ctypes.c_int, [array, pointer, settings, pointer, size, ctypes.POINTER(size)]),
-        "baler_frame_fields": (ctypes.c_int, [pointer, size, ctypes.POINTER(_Field), size, ctypes.POINTER(size)]),
-        "baler_frame_info": (ctypes.c_int, [pointer, size, ctypes.c_int, frame]),
-        "baler_chunk_bound": (size, [words, size, size]),
-        "baler_chunk_encode": (ctypes.c_int, [words, size, pointer, size, pointer, size, ctypes.POINTER(size)]),
-        "baler_chunk_decode": (ctypes.c_int, [words, size, text, size, pointer, size]),
-        "baler_decode": (ctypes.c_int, [pointer, size, pointer, pointer, size]),
-    }
-    for name, (result, arguments) in signatures.items():
-        try:
-            function = getattr(lib, name)
-        except AttributeError:
-            raise LibraryNotFoundError(f"{path} is not the native library of this release: it lacks {name}") from None
-        function.restype, function.argtypes = result, arguments
-    return lib

@@ -14,7 +14,7 @@ def run(code):
 
 
 def test_import_loads_neither_zarr_nor_h5py_nor_torch_nor_the_library():
-    code = "import sys, baler_codec, baler_codec.native as n; print(n._library); print(*sys.modules)"
+    code = "import sys, baler_codec, baler_codec._binding as n; print(n._library); print(*sys.modules)"
     loaded = run(code).splitlines()
     assert loaded[0] == "None"
     for name in ("zarr", "h5py", "torch", "uproot", "typer", "tqdm"):
