@@ -66,11 +66,9 @@ size_t header_size(const baler_array& a, bool has_model) {
     return 10 + 3 + 8 + 2 * number + number * size_t(a.ndim) + (has_model ? 32 : 0);
 }
 
-namespace {
-
-ByteWriter begin_frame(const Header& h, size_t size, size_t room) {
+std::vector<uint8_t> write_frame(const Header& h, const uint8_t* payload, size_t size) {
     ByteWriter w;
-    w.bytes.reserve(header_size(h.array, h.has_model) + room);
+    w.bytes.reserve(header_size(h.array, h.has_model) + size + 4);
     w.raw(kMagic, 4);
     w.u8(kVersion);
     w.u8(h.mode);
@@ -86,33 +84,28 @@ ByteWriter begin_frame(const Header& h, size_t size, size_t room) {
     w.varint(h.n_exceptions);
     for (int i = 0; i < h.array.ndim; i++) w.varint(h.array.shape[i]);
     if (h.has_model) w.raw(h.model_id.data(), 32);
-    return w;
-}
-
-}  // namespace
-
-std::vector<uint8_t> write_frame(const Header& h, const uint8_t* payload, size_t size) {
-    ByteWriter w = begin_frame(h, size, size + 4);
     if (size) w.raw(payload, size);
     w.u32(crc32(w.bytes.data(), w.bytes.size()));
     return std::move(w.bytes);
 }
 
 size_t store_bytes(const void* bytes, size_t size, uint8_t* out, size_t capacity) {
-    Header h;
-    h.array.kind = 'V';
-    h.array.itemsize = 1;
-    h.array.ndim = 1;
-    h.array.shape[0] = size;
-    ByteWriter w = begin_frame(h, size, 0);
-    const size_t begin = w.bytes.size();
-    if (capacity < begin || capacity - begin < 4 || capacity - begin - 4 < size)
-        fail(BALER_ERR_BUFFER, "a frame of %zu bytes does not fit into %zu", size, capacity);
-    std::memcpy(out, w.bytes.data(), begin);
-    if (size) std::memcpy(out + begin, bytes, size);
-    const uint32_t crc = crc32(out, begin + size);
-    for (size_t i = 0; i < 4; i++) out[begin + size + i] = static_cast<uint8_t>(crc >> (8 * i));
-    return begin + size + 4;
+    uint8_t head[64] = {kMagic[0], kMagic[1], kMagic[2], kMagic[3], kVersion, BALER_MODE_STORED, 'V', kStable, 1, 1, 0};
+    size_t n = 11;
+    const auto varint = [&](uint64_t v) {
+        for (; v >= 128; v >>= 7) head[n++] = static_cast<uint8_t>(v | 128);
+        head[n++] = static_cast<uint8_t>(v);
+    };
+    varint(size);  // of the payload
+    varint(0);     // exceptions
+    varint(size);  // the one axis
+    if (capacity < n + 4 || capacity - n - 4 < size) return 0;
+    std::memcpy(out, head, n);
+    if (size) std::memcpy(out + n, bytes, size);
+    n += size;
+    const uint32_t crc = crc32(out, n);
+    for (int i = 0; i < 4; i++) out[n++] = static_cast<uint8_t>(crc >> (8 * i));
+    return n;
 }
 
 Header read_frame(const uint8_t* frame, size_t size, bool verify, const uint8_t** payload) {

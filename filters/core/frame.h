@@ -29,7 +29,7 @@ uint64_t byte_count(const baler_array& array);
 size_t header_size(const baler_array& array, bool has_model);
 
 std::vector<uint8_t> write_frame(const Header& header, const uint8_t* payload, size_t size);
-// Plain bytes as a stored frame, in memory that is there: for writers that must not fail when memory is short.
+// Plain bytes as a stored frame, into memory that is there already: never fails for want of memory. 0: no room.
 size_t store_bytes(const void* bytes, size_t size, uint8_t* out, size_t capacity);
 // Header of a frame; `payload` is left at the payload's bytes. The CRC is looked at when verify is set.
 Header read_frame(const uint8_t* frame, size_t size, bool verify, const uint8_t** payload);

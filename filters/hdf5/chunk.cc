@@ -71,8 +71,11 @@ size_t encoded_capacity(const Params& p, size_t nbytes) {
     return std::max(baler_encode_bound(&array), baler_encode_bound(&bytes));
 }
 
-size_t encode_chunk(const Host& host, const Params& p, const void* chunk, size_t nbytes, void* out, size_t capacity) {
-    baler_array array = p.array(nbytes);
+namespace {
+
+// 0 when it cannot be coded as asked; the report says why.
+size_t code_chunk(const Host& host, const Params& p, const baler_array& array, const void* chunk, void* out,
+                  size_t capacity) {
     baler_settings settings{};
     settings.stable = p.stable;
     OwnModel record;
@@ -86,18 +89,33 @@ size_t encode_chunk(const Host& host, const Params& p, const void* chunk, size_t
     if (p.has_model && p.kind != 0) {
         std::string why;
         settings.model = find_model(host, p.model, p.model_address, p.model_length, false, why);
-        // A failing filter would lose the data, or crash HDF5 when the file is closed.
         if (!settings.model) report(host, "chunks are stored exactly: " + missing(p.model, why).text);
     }
     size_t written = 0;
-    if (baler_encode(&array, chunk, &settings, out, capacity, &written) != BALER_OK) {
-        report(host, std::string("a chunk is stored exactly: ") + baler_last_error());
-        baler_array bytes = Params{}.array(nbytes);
-        baler_settings exact{};
-        exact.stable = 1;
-        if (baler_encode(&bytes, chunk, &exact, out, capacity, &written) != BALER_OK)
-            written = store_bytes(chunk, nbytes, static_cast<uint8_t*>(out), capacity);
+    if (baler_encode(&array, chunk, &settings, out, capacity, &written) == BALER_OK) return written;
+    report(host, std::string("a chunk is stored exactly: ") + baler_last_error());
+    return 0;
+}
+
+}  // namespace
+
+// A failing filter would lose the data, or crash HDF5 when the file is closed.
+size_t encode_chunk(const Host& host, const Params& p, const void* chunk, size_t nbytes, void* out, size_t capacity) {
+    const baler_array array = p.array(nbytes);  // throws when what is written could not be read
+    size_t written = 0;
+    try {
+        written = code_chunk(host, p, array, chunk, out, capacity);
+        if (written == 0) {
+            const baler_array bytes = Params{}.array(nbytes);
+            baler_settings exact{};
+            exact.stable = 1;
+            if (baler_encode(&bytes, chunk, &exact, out, capacity, &written) != BALER_OK) written = 0;
+        }
+    } catch (...) {  // out of memory, even for a text
+        written = 0;
     }
+    if (written == 0) written = store_bytes(chunk, nbytes, static_cast<uint8_t*>(out), capacity);
+    if (written == 0) fail(BALER_ERR_BUFFER, "%zu bytes have no room for a chunk of %zu", capacity, nbytes);
     return written;
 }
 
