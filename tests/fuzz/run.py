@@ -53,7 +53,7 @@ def main() -> int:
     settings = ["-DCMAKE_CXX_COMPILER=clang++", "-DCMAKE_BUILD_TYPE=None"]
     subprocess.run(["cmake", "-S", str(HERE), "-B", str(build), *settings], check=True)
     subprocess.run(["cmake", "--build", str(build), "--parallel", str(os.cpu_count())], check=True)
-    if not (build / "models").exists():
+    if not any((build / "models").glob("*")):
         seeds(build)
     environment = os.environ | {
         "BALER_FUZZ_MODELS": str(build / "models"),

@@ -1,4 +1,4 @@
-"""The native library through its C interface, for tests alone: no package between the test and the bytes."""
+"""The native library through its C interface, for tests alone: its structures are the package's, the calls are not."""
 
 from __future__ import annotations
 
@@ -16,50 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_codec import native
+from baler_codec._binding import Array, Frame, Settings
 
 FILTERS = Path(__file__).parents[2] / "filters"
 EXACT, ABS, PW_REL, LATENT = range(4)
 STORED, BUILTIN, MODEL, LATENT_ONLY, BYTES = range(5)
 ARGUMENT, CORRUPT, VERSION, MODEL_MISSING, MODEL_INVALID, MEMORY, BUFFER, UNSUPPORTED = range(1, 9)
-
-
-class Array(ctypes.Structure):
-    _fields_ = [
-        ("kind", ctypes.c_char),
-        ("big_endian", ctypes.c_uint8),
-        ("fortran", ctypes.c_uint8),
-        ("ndim", ctypes.c_uint8),
-        ("itemsize", ctypes.c_uint32),
-        ("shape", ctypes.c_uint64 * 32),
-    ]
-
-
-class Settings(ctypes.Structure):
-    _fields_ = [
-        ("model", ctypes.c_void_p),
-        ("bound_kind", ctypes.c_uint32),
-        ("stable", ctypes.c_uint32),
-        ("bound", ctypes.c_double),
-        ("latents", ctypes.POINTER(ctypes.c_int32)),
-        ("n_latents", ctypes.c_uint64),
-    ]
-
-
-class Frame(ctypes.Structure):
-    _fields_ = [
-        ("array", Array),
-        ("version", ctypes.c_uint32),
-        ("mode", ctypes.c_uint32),
-        ("bound_kind", ctypes.c_uint32),
-        ("stable", ctypes.c_uint32),
-        ("bound", ctypes.c_double),
-        ("has_model", ctypes.c_uint32),
-        ("model_id", ctypes.c_uint8 * 32),
-        ("nbytes", ctypes.c_uint64),
-        ("n_exceptions", ctypes.c_uint64),
-        ("frame_bytes", ctypes.c_uint64),
-        ("payload_bytes", ctypes.c_uint64),
-    ]
 
 
 class NativeError(Exception):

@@ -8,18 +8,7 @@ import abi
 import numpy as np
 import pytest
 
-
-class Field(ctypes.Structure):
-    _fields_ = [
-        ("kind", ctypes.c_char),
-        ("big_endian", ctypes.c_uint8),
-        ("reserved", ctypes.c_uint16),
-        ("itemsize", ctypes.c_uint32),
-        ("offset", ctypes.c_uint32),
-        ("elements", ctypes.c_uint32),
-        ("bound_kind", ctypes.c_uint32),
-        ("bound", ctypes.c_double),
-    ]
+from baler_codec._binding import Field
 
 
 def field(kind: bytes, size: int, offset: int, elements: int = 1, bound: tuple[int, float] = (0, 0.0), big: int = 0):
