@@ -81,13 +81,12 @@ struct Long {
     }
 };
 
+// Not in place: inlined, clang 14 makes WebAssembly vectors of that exchange which hold wrong elements.
 void transpose(Eight (&row)[8]) {
+    Eight turned[8];
     for (size_t i = 0; i < 8; i++)
-        for (size_t j = i + 1; j < 8; j++) {
-            const int32_t x = row[i].v[j];
-            row[i].v[j] = row[j].v[i];
-            row[j].v[i] = x;
-        }
+        for (size_t j = 0; j < 8; j++) turned[j].v[i] = row[i].v[j];
+    for (size_t i = 0; i < 8; i++) row[i] = turned[i];
 }
 
 // Sum of min(|near - P| >> down, 2^24), scaled; u, v, w: of the cells just before.
