@@ -1,5 +1,5 @@
 // The table kernels, once for every instruction set: the file that includes this says what BALER_TARGET is, gives Scores
-// (some rows' 16-bit sums at once) and round() (32 symbols). Inside a namespace of its own.
+// (some rows' 16-bit sums at once) and Lanes (32 symbols a round). Inside a namespace of its own.
 
 BALER_TARGET static uint8_t score_of(const ScoreCall& c, size_t row) {
     int sum = 0;
@@ -22,8 +22,10 @@ BALER_TARGET static void scores(const ScoreCall& c) {
 
 BALER_TARGET static const uint8_t* tokens(const TokenCall& c) {
     const uint8_t* at = c.at;
+    Lanes lanes(c.state);
     for (size_t r = 0; r < c.rounds; r++)
-        at = round(c, at, c.table + r * kTokenLanes, c.token + r * kTokenLanes);
+        at = lanes.round(c, at, c.table + r * kTokenLanes, c.token + r * kTokenLanes);
+    lanes.store(c.state);
     return at;
 }
 

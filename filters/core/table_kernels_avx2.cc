@@ -48,27 +48,42 @@ struct Scores {
     }
 };
 
-BALER_TARGET static inline const uint8_t* round(const TokenCall& c, const uint8_t* at, const uint8_t* table,
-                                                uint8_t* token) {
-    const __m256i all = _mm256_set1_epi32(0xffff);
-    for (size_t l = 0; l < kTokenLanes; l += 8) {
-        auto* lanes = reinterpret_cast<__m256i*>(c.state + l);
-        const __m256i x = _mm256_loadu_si256(lanes), slot = _mm256_and_si256(x, all);
-        const __m256i which = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(table + l)));
-        const __m256i place = _mm256_or_si256(_mm256_slli_epi32(which, 12), _mm256_srli_epi32(slot, 4));
-        const __m256i t = _mm256_and_si256(_mm256_i32gather_epi32(reinterpret_cast<const int*>(c.slots), place, 1),
-                                           _mm256_set1_epi32(0xff));
-        const __m256i p = _mm256_i32gather_epi32(reinterpret_cast<const int*>(c.packed),
-                                                 _mm256_or_si256(_mm256_slli_epi32(which, 8), t), 4);
-        const __m128i words16 = _mm_packus_epi32(_mm256_castsi256_si128(t), _mm256_extracti128_si256(t, 1));
-        _mm_storel_epi64(reinterpret_cast<__m128i*>(token + l), _mm_packus_epi16(words16, words16));
-        const __m256i freq = _mm256_add_epi32(_mm256_srli_epi32(p, 16), _mm256_set1_epi32(1));
-        const __m256i y = _mm256_sub_epi32(_mm256_add_epi32(_mm256_mullo_epi32(freq, _mm256_srli_epi32(x, 16)), slot),
-                                           _mm256_and_si256(p, all));
-        _mm256_storeu_si256(lanes, refilled(y, at));
+// All lanes stay in registers; what is looked up for one of them does not wait for another's stores.
+struct Lanes {
+    static constexpr size_t kParts = kTokenLanes / 8;
+    __m256i x[kParts];
+
+    BALER_TARGET explicit Lanes(const uint32_t* state) {
+        for (size_t l = 0; l < kParts; l++) x[l] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(state) + l);
     }
-    return at;
-}
+    BALER_TARGET void store(uint32_t* state) const {
+        for (size_t l = 0; l < kParts; l++) _mm256_storeu_si256(reinterpret_cast<__m256i*>(state) + l, x[l]);
+    }
+    BALER_TARGET const uint8_t* round(const TokenCall& c, const uint8_t* at, const uint8_t* table, uint8_t* token) {
+        const __m256i all = _mm256_set1_epi32(0xffff);
+        __m256i which[kParts], slot[kParts], t[kParts], p[kParts];
+        for (size_t l = 0; l < kParts; l++) {
+            which[l] = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(table + 8 * l)));
+            slot[l] = _mm256_and_si256(x[l], all);
+            const __m256i place = _mm256_or_si256(_mm256_slli_epi32(which[l], 12), _mm256_srli_epi32(slot[l], 4));
+            t[l] = _mm256_and_si256(_mm256_i32gather_epi32(reinterpret_cast<const int*>(c.slots), place, 1),
+                                    _mm256_set1_epi32(0xff));
+        }
+        for (size_t l = 0; l < kParts; l++)
+            p[l] = _mm256_i32gather_epi32(reinterpret_cast<const int*>(c.packed),
+                                          _mm256_or_si256(_mm256_slli_epi32(which[l], 8), t[l]), 4);
+        for (size_t l = 0; l < kParts; l++) {
+            const __m256i freq = _mm256_add_epi32(_mm256_srli_epi32(p[l], 16), _mm256_set1_epi32(1));
+            const __m256i scaled = _mm256_mullo_epi32(freq, _mm256_srli_epi32(x[l], 16));
+            x[l] = refilled(_mm256_sub_epi32(_mm256_add_epi32(scaled, slot[l]), _mm256_and_si256(p[l], all)), at);
+        }
+        static_assert(kParts == 4);
+        const __m256i bytes = _mm256_packus_epi16(_mm256_packus_epi32(t[0], t[1]), _mm256_packus_epi32(t[2], t[3]));
+        const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(token), _mm256_permutevar8x32_epi32(bytes, order));
+        return at;
+    }
+};
 
 #include "table_kernels.inl"
 

@@ -25,21 +25,26 @@ struct Scores {
     }
 };
 
-static inline const uint8_t* round(const TokenCall& c, const uint8_t* at, const uint8_t* table, uint8_t* token) {
-    for (size_t l = 0; l < kTokenLanes; l++) {
-        uint32_t x = c.state[l];
-        const uint32_t slot = x & 0xffff;
-        const uint8_t t = c.slots[static_cast<size_t>(table[l]) << 12 | slot >> 4];
-        const uint32_t p = c.packed[static_cast<size_t>(table[l]) << 8 | t];
-        token[l] = t;
-        x = ((p >> 16) + 1) * (x >> 16) + slot - (p & 0xffff);
-        const uint32_t word = static_cast<uint32_t>(at[0]) | static_cast<uint32_t>(at[1]) << 8;
-        const uint32_t low = x < 65536 ? 1 : 0;
-        c.state[l] = x << (16 * low) | (word & (0 - low));
-        at += 2 * low;
+struct Lanes {
+    uint32_t* x;
+
+    explicit Lanes(uint32_t* state) : x(state) {}
+    void store(const uint32_t*) const {}
+    const uint8_t* round(const TokenCall& c, const uint8_t* at, const uint8_t* table, uint8_t* token) {
+        for (size_t l = 0; l < kTokenLanes; l++) {
+            const uint32_t slot = x[l] & 0xffff;
+            const uint8_t t = c.slots[static_cast<size_t>(table[l]) << 12 | slot >> 4];
+            const uint32_t p = c.packed[static_cast<size_t>(table[l]) << 8 | t];
+            token[l] = t;
+            const uint32_t y = ((p >> 16) + 1) * (x[l] >> 16) + slot - (p & 0xffff);
+            const uint32_t word = static_cast<uint32_t>(at[0]) | static_cast<uint32_t>(at[1]) << 8;
+            const uint32_t low = y < 65536 ? 1 : 0;
+            x[l] = y << (16 * low) | (word & (0 - low));
+            at += 2 * low;
+        }
+        return at;
     }
-    return at;
-}
+};
 
 #include "table_kernels.inl"
 
