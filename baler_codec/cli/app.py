@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import BalerError
+from .hdf5 import hdf5
 
 if TYPE_CHECKING:
     from ..io import Source
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 models = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Models known to this machine.")
 app.add_typer(models, name="models")
+app.add_typer(hdf5, name="hdf5")
 
 SourceArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="FILE[:OBJECT]: .npy .npz .root .h5 .zarr")]
 Columns = Annotated[str | None, typer.Option("--columns", help='only these, e.g. "Jet_pt,Jet_*"')]

@@ -9,15 +9,37 @@ Reading needs no import of ours where ``HDF5_PLUGIN_PATH`` names `PLUGIN_PATH`; 
 
 from __future__ import annotations
 
-from .._plugin_path import PLUGIN_PATH
+from .._plugin_path import FILTER_ID, PLUGIN_PATH
 from ..native import last_error
 from . import _hook
+from ._activation import disable, enable
+from ._doctor import Finding, diagnose, mend
 from ._embedding import embed, read_model
-from ._filter import FILTER_ID, Baler
+from ._filter import Baler
+from ._netcdf import define_filter
 from ._parallel import read, write
 from ._registration import register
+from ._repack import repack, strip
 
-__all__ = ["FILTER_ID", "PLUGIN_PATH", "Baler", "embed", "last_error", "read", "read_model", "register", "write"]
+__all__ = [
+    "FILTER_ID",
+    "PLUGIN_PATH",
+    "Baler",
+    "Finding",
+    "define_filter",
+    "diagnose",
+    "disable",
+    "embed",
+    "enable",
+    "last_error",
+    "mend",
+    "read",
+    "read_model",
+    "register",
+    "repack",
+    "strip",
+    "write",
+]
 
 register()
 _hook.install()

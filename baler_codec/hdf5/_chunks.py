@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import native, registry
+from .._plugin_path import FILTER_ID
 from ..errors import ModelNotFoundError
 from ._embedding import filter_settings, read_model
-from ._filter import FILTER_ID
 from ._selection import Slices, common, inside
 
 Place = tuple[int, ...]  # of a chunk's first cell

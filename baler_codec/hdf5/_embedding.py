@@ -8,10 +8,11 @@ import h5py  # type: ignore[import-untyped]
 import numpy as np
 
 from .. import registry
+from .._plugin_path import FILTER_ID
 from ..errors import CorruptDataError, ModelNotFoundError
 from ..model import Model
 from ..settings import ModelSource
-from ._filter import FILTER_ID, from_words
+from ._filter import from_words
 
 FOLDER = "/.baler/models"
 

@@ -10,13 +10,13 @@ import h5py  # type: ignore[import-untyped]
 import numpy.typing as npt
 
 from .. import registry, settings
+from .._plugin_path import FILTER_ID
 from .._version import __version__
 from ..bound import ErrorBound
 from ..errors import BoundError, ConfigError, UnsupportedVersionError
 from ..model import BoundSpec
 from ..settings import ModelSource, Resolved, Settings
 
-FILTER_ID = 35745
 USER_WORDS = 13  # the filter appends what it finds out about the dataset
 _HAS_MODEL, _STABLE = 1, 2
 _BOUNDS = ("exact", "abs", "pw_rel", "latent")

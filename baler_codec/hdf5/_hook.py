@@ -1,12 +1,14 @@
 """What h5py does besides, with our filter: chunks that fit the model, the model in the file, attributes, error texts.
 
-An HDF5 filter cannot write attributes and does not know its file, so h5py's `Group.create_dataset` is wrapped. HDF5
-2.0 throws away what a filter says about an error, so `Dataset.__getitem__` adds it as a note to the exception. The
-filter needs none of this to read or write; ``BALER_H5PY_HOOK=0`` leaves h5py as it is.
+An HDF5 filter cannot write attributes and does not know its file, so h5py's `Group.create_dataset` is wrapped, and
+`Group.copy`, which takes models along. HDF5 2.0 throws away what a filter says about an error, so
+`Dataset.__getitem__` adds it as a note to the exception. The filter needs none of this to read or write;
+``BALER_H5PY_HOOK=0`` leaves h5py as it is.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import warnings
@@ -17,21 +19,24 @@ import h5py  # type: ignore[import-untyped]
 import numpy as np
 
 from .. import native
+from .._plugin_path import FILTER_ID
 from ..bound import is_numeric
+from ..errors import BalerError
 from ..settings import Settings
-from ._embedding import embed, filter_settings
-from ._filter import FILTER_ID
+from ._doctor import datasets
+from ._embedding import embed, filter_settings, read_model
 
 _TARGET_BYTES = 1 << 20  # of a table's chunk: what HDF5 keeps in its chunk cache by default
 _MAX_COLUMNS = 1024
 
 
 def install() -> None:
-    """Wrap h5py's ``create_dataset`` and ``Dataset.__getitem__``, once."""
+    """Wrap h5py's ``create_dataset``, ``copy`` and ``Dataset.__getitem__``, once."""
     original = h5py.Group.create_dataset
     if os.environ.get("BALER_H5PY_HOOK") == "0" or getattr(original, "_baler", False):
         return
     h5py.Group.create_dataset = _creating(original)
+    h5py.Group.copy = _copying(h5py.Group.copy)
     h5py.Dataset.__getitem__ = _reading(h5py.Dataset.__getitem__)
 
 
@@ -47,6 +52,23 @@ def _reading(original: Callable[..., Any]) -> Callable[..., Any]:
             raise
 
     return __getitem__
+
+
+def _copying(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def copy(self: Any, source: Any, dest: Any, *arguments: Any, **keywords: Any) -> Any:
+        original(self, source, dest, *arguments, **keywords)
+        item = source if isinstance(source, h5py.HLObject) else self[source]
+        if not isinstance(dest, h5py.HLObject) or item.file == dest.file:
+            return
+        copied = datasets(item) if isinstance(item, h5py.Group) else [item] if isinstance(item, h5py.Dataset) else []
+        for dataset in copied:
+            with contextlib.suppress(BalerError):  # what was not readable in the one file is not in the other
+                settings = filter_settings(dataset) if dataset.chunks is not None else None
+                if settings is not None and settings.model_id is not None:
+                    embed(dest, read_model(dataset))
+
+    return copy
 
 
 def _creating(original: Callable[..., Any]) -> Callable[..., Any]:
