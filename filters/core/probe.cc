@@ -24,7 +24,7 @@ constexpr double kBelowSimple = 0.68;
 // The byte coder finds matches; without any in sight its literals do not become much cheaper than this.
 constexpr double kBelowPlanes = 0.4;
 // A piece pays for its own tables, the whole chunk only once.
-constexpr double kPieceOverWhole = 0.85;
+constexpr double kPieceOverWhole = 0.85, kPartOverWhole = 0.6;
 
 Table pieces(const Table& table, size_t rows) {
     const size_t half = rows / 2, from[2] = {table.rows / 4 - half / 2, table.rows / 4 * 3 - half / 2};
@@ -145,10 +145,13 @@ bool piece_could_win(const uint8_t* piece, size_t length, size_t size, uint32_t 
     const auto all = static_cast<double>(size), most = static_cast<double>(best);
     const double here = 1 - repeated(piece, length, itemsize);
     double whole = planes_share(piece, length, itemsize) * kBelowPlanes * all;
-    if (whole * here < most) {
+    // a part of the piece tells what is hopeless
+    for (const size_t some : {length / 4 / itemsize * itemsize, length}) {
+        if (whole * here >= most || some == 0) break;
         ByteWriter out;
-        bytes_encode(piece, length, itemsize, out);
-        whole = static_cast<double>(std::min(out.bytes.size(), length)) / static_cast<double>(length) * all * kPieceOverWhole;
+        bytes_encode(piece, some, itemsize, out);
+        const double share = static_cast<double>(std::min(out.bytes.size(), some)) / static_cast<double>(some);
+        whole = share * all * (some < length ? kPartOverWhole : kPieceOverWhole);
     }
     once = most * here / whole;
     return whole < most;
@@ -194,6 +197,10 @@ struct Guesses {
         more += size_of(off) - alone;
         n++;
     }
+    void add(const Guesses& others) {
+        more += others.more;
+        n += others.n;
+    }
     bool good() const { return more < 0.1 * static_cast<double>(n); }
 };
 
@@ -208,7 +215,9 @@ bool could_be_grid(const Table& table) {
     std::vector<Usual> columns;
     for (const Column& c : table.columns) columns.emplace_back(c, begin, run);
     Guesses along, across, plane;
+    size_t smooth = 0;  // columns that are good along
     for (size_t c = 0; c < C; c++) {
+        Guesses down;
         const Usual &here = columns[c], &left = columns[c ? c - 1 : 1], &right = columns[c + 1 < C ? c + 1 : c - 1];
         const int64_t *k = here.column.k.data(), *l = left.column.k.data(), *r = right.column.k.data();
         for (size_t b : begin)
@@ -218,13 +227,18 @@ bool could_be_grid(const Table& table) {
                 const auto beside = static_cast<double>(l[i]);
                 const double alone = size_of(x - here.middle);
                 const bool first = here.tells(i - 1), side = left.tells(i);
-                if (first && here.tells(i + 1)) along.add(x - (before + static_cast<double>(k[i + 1])) / 2, alone);
+                // what repeats from row to row is for the coder of tables to find
+                if (first && here.tells(i + 1) && k[i] != k[i - 1] && k[i] != k[i + 1])
+                    down.add(x - (before + static_cast<double>(k[i + 1])) / 2, alone);
                 if (side && right.tells(i)) across.add(x - (beside + static_cast<double>(r[i])) / 2, alone);
                 if (first && side && left.tells(i - 1)) plane.add(x - before - beside + static_cast<double>(l[i - 1]), alone);
             }
+        smooth += down.good();
+        along.add(down);
     }
     if (along.n < enough || across.n < enough) return true;
-    return along.good() || across.good() || plane.good();
+    // the columns of a grid are alike
+    return (along.good() && 3 * smooth >= 2 * C) || across.good() || plane.good();
 }
 
 }  // namespace
