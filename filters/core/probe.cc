@@ -24,7 +24,7 @@ constexpr double kBelowSimple = 0.68;
 // The byte coder finds matches; without any in sight its literals do not become much cheaper than this.
 constexpr double kBelowPlanes = 0.4;
 // A piece pays for its own tables, the whole chunk only once.
-constexpr double kPieceOverWhole = 0.85, kPartOverWhole = 0.6;
+constexpr double kPieceOverWhole = 0.85, kPartOverWhole = 0.7;
 
 Table pieces(const Table& table, size_t rows) {
     const size_t half = rows / 2, from[2] = {table.rows / 4 - half / 2, table.rows / 4 * 3 - half / 2};
@@ -147,7 +147,7 @@ bool piece_could_win(const uint8_t* piece, size_t length, size_t size, uint32_t 
     double whole = planes_share(piece, length, itemsize) * kBelowPlanes * all;
     // a part of the piece tells what is hopeless
     for (const size_t some : {length / 4 / itemsize * itemsize, length}) {
-        if (whole * here >= most || some == 0) break;
+        if (some == 0 || (some < length ? whole * here : whole) >= most) break;
         ByteWriter out;
         bytes_encode(piece, some, itemsize, out);
         const double share = static_cast<double>(std::min(out.bytes.size(), some)) / static_cast<double>(some);
