@@ -63,6 +63,7 @@ void builtin_encode(const Table& table, ByteWriter& out) {
     for (size_t p = 0; p < C; p++)
         if (work.plan.columns[p].method == ColumnPlan::coded) coded.push_back(p);
     RansEncoder coder(lanes_for(n));
+    coder.expect(n * coded.size());
     for (size_t begin = 0; begin < n; begin += kBlock)
         for (size_t i = 0; i < coded.size(); i++) {
             coder.begin_run();

@@ -35,6 +35,11 @@ struct ColumnWork {
 
 struct Work {
     explicit Work(const Table& t);
+    Work(const Work&) = delete;
+    Work& operator=(const Work&) = delete;
+    ~Work() {
+        for (ColumnWork& c : columns) give_rows(std::move(c.u));
+    }
 
     const Table& table;
     Plan plan;

@@ -49,7 +49,10 @@ class Preparer {
             for (size_t i = 1; i < n; i++) same[i] = u[i] == u[i - 1];
         }
         if (plan_.predictor == ColumnPlan::differences) {
-            if (changed.empty()) changed = column_.k;
+            if (changed.empty()) {
+                changed = take_rows(n);
+                std::copy(column_.k.begin(), column_.k.end(), changed.begin());
+            }
             subtract_prediction(plan_, work_.axes, changed);
         }
     }

@@ -6,6 +6,7 @@
 
 #include "baler.h"
 #include "failure.h"
+#include "spare_rows.h"
 
 namespace baler::builtin {
 
@@ -104,7 +105,8 @@ void to_units(const ColumnPlan& c, const Column& column, std::vector<int64_t>& u
         if (!to_values(column, static_cast<int>(c.scale), u))
             fail(BALER_ERR_ARGUMENT, "a column planned as integers has other values");
     } else {
-        u = column.k;
+        if (u.empty()) u = take_rows(column.k.size());
+        std::copy(column.k.begin(), column.k.end(), u.begin());
     }
     if (c.reduction == ColumnPlan::affine) {
         uint64_t odd = c.stride;

@@ -14,11 +14,11 @@ void RansEncoder::finish(std::vector<uint8_t>& out) {
     std::array<uint32_t, kMaxLanes> state;
     state.fill(kRansLow);
     // Words come out last first: filled from the back of the worst case, one word a symbol. Most of it is never touched.
-    const std::unique_ptr<uint16_t[]> words(new uint16_t[symbols_.size() + kMaxLanes]);
-    uint16_t* const words_end = words.get() + symbols_.size() + kMaxLanes;
+    const std::unique_ptr<uint16_t[]> words(new uint16_t[used_ + kMaxLanes]);
+    uint16_t* const words_end = words.get() + used_ + kMaxLanes;
     uint16_t* w = words_end;
     const auto encode_group = lanes_ == static_cast<int>(kGroup) ? instruction_set().rows.encode : nullptr;
-    size_t end = symbols_.size();
+    size_t end = used_;
     for (size_t r = runs_.size(); r-- > 0; end = runs_[r]) {
         const size_t begin = runs_[r];
         // the last symbols one by one until whole groups are left
@@ -52,7 +52,7 @@ void RansEncoder::finish(std::vector<uint8_t>& out) {
 
 double RansEncoder::bits() const {
     double sum = 0;
-    for (uint32_t s : symbols_) sum += 16.0 - std::log2(static_cast<double>((s >> 16) + 1));
+    for (size_t i = 0; i < used_; i++) sum += 16.0 - std::log2(static_cast<double>((symbols_[i] >> 16) + 1));
     return sum;
 }
 

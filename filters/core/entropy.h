@@ -5,10 +5,12 @@
 // with freq 65536 costs nothing and leaves its lane as it was. docs/format.md, "Entropy coding".
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
 #include "bytes.h"
+#include "spare_rows.h"
 
 namespace baler {
 
@@ -24,17 +26,27 @@ inline int lanes_for(size_t rows) { return rows >= 8192 ? 32 : rows >= 2048 ? 8 
 class RansEncoder {
   public:
     explicit RansEncoder(int lanes) : lanes_(lanes) {}
-    void begin_run() { runs_.push_back(symbols_.size()); }
-    void put(uint32_t start, uint32_t freq) { symbols_.push_back(start | (freq - 1) << 16); }
+    RansEncoder(const RansEncoder&) = delete;
+    RansEncoder& operator=(const RansEncoder&) = delete;
+    ~RansEncoder() {
+        if (kept_) give_spare(std::move(symbols_));
+    }
+    void begin_run() { runs_.push_back(used_); }
+    void put(uint32_t start, uint32_t freq) { *append(1) = pack(start, freq); }
     // Room for n symbols of the current run, to be filled with start | (freq - 1) << 16.
     uint32_t* append(size_t n) {
-        symbols_.resize(symbols_.size() + n);
-        return symbols_.data() + symbols_.size() - n;
+        used_ += n;
+        if (used_ > symbols_.size()) symbols_.resize(std::max(used_, symbols_.size() * 2));
+        return symbols_.data() + used_ - n;
     }
     static uint32_t pack(uint32_t start, uint32_t freq) { return start | (freq - 1) << 16; }
-    void expect(size_t n) { symbols_.reserve(n); }
+    // Before anything is put: about so much will be.
+    void expect(size_t n) {
+        symbols_ = take_spare<uint32_t>(n);
+        kept_ = true;
+    }
     // What was put so far, for symbols whose intervals are known only at the end.
-    size_t size() const { return symbols_.size(); }
+    size_t size() const { return used_; }
     uint32_t& symbol(size_t i) { return symbols_[i]; }
     // lanes x u32 states, then the words; appended to `out`
     void finish(std::vector<uint8_t>& out);
@@ -43,7 +55,9 @@ class RansEncoder {
   private:
     int lanes_;
     std::vector<size_t> runs_;
-    std::vector<uint32_t> symbols_;
+    std::vector<uint32_t> symbols_;  // room; used_ of them are there
+    size_t used_ = 0;
+    bool kept_ = false;
 };
 
 class RansDecoder {

@@ -1,5 +1,5 @@
-// Arrays of indices that a thread keeps from one chunk for the next, so that their memory is not fetched from the system
-// anew each time.
+// Arrays of indices and symbols that a thread keeps from one chunk for the next, so that their memory is not fetched from
+// the system anew each time.
 #pragma once
 
 #include <cstddef>
@@ -8,9 +8,14 @@
 
 namespace baler {
 
-// n elements, whatever is in them.
-std::vector<int64_t> take_rows(size_t n);
+// n elements, whatever is in them. T is int64_t or uint32_t.
+template <class T>
+std::vector<T> take_spare(size_t n);
 // Keeps them, unless this thread keeps much already.
-void give_rows(std::vector<int64_t>&& rows);
+template <class T>
+void give_spare(std::vector<T>&& elements);
+
+inline std::vector<int64_t> take_rows(size_t n) { return take_spare<int64_t>(n); }
+inline void give_rows(std::vector<int64_t>&& rows) { give_spare(std::move(rows)); }
 
 }  // namespace baler
