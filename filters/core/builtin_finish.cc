@@ -34,8 +34,8 @@ void settle_factors(Work& work, size_t position) {
     }
 }
 
-void put_bits(const ColumnPlan& c, const Column& column, const int64_t* r, const uint8_t* token, size_t n,
-              BlockBits& to) {
+void put_bits(const ColumnPlan& c, const Column& column, const int64_t* r, const uint8_t* token,
+              const std::vector<uint32_t>& counts, size_t n, BlockBits& to) {
     uint64_t start[kMaxTokens] = {};
     uint8_t bits[kMaxTokens] = {};
     for (size_t t = c.same; t < c.n_tokens(); t++) {
@@ -43,36 +43,44 @@ void put_bits(const ColumnPlan& c, const Column& column, const int64_t* r, const
         start[t] = static_cast<uint64_t>(c.origin) + b.start;
         bits[t] = b.bits;
     }
-    const bool none = std::all_of(bits, bits + kMaxTokens, [](uint8_t b) { return b == 0; });
-    for (size_t begin = 0; begin < n; begin += kBlock) {
-        const size_t end = std::min(n, begin + kBlock);
-        to.begin.push_back(to.words.size());
-        to.bits.push_back(0);
-        if (none) continue;
-        // room for all: at most a word each
-        const size_t at = to.words.size();
-        size_t most = 1;
-        for (size_t i = begin; i < end; i++) most += bits[token[i]];
-        to.words.resize(at + most / 64 + 2);
-        uint64_t* word = &to.words[at];
+    size_t all = 0;
+    bool wide = false;
+    for (size_t t = 0; t < c.n_tokens(); t++) {
+        all += static_cast<size_t>(counts[t]) * bits[t];
+        wide |= bits[t] == 64;
+    }
+    const size_t blocks = (n + kBlock - 1) / kBlock;
+    to.begin.assign(blocks, 0);
+    to.bits.assign(blocks, 0);
+    if (all == 0) return;
+    to.words.resize(all / 64 + 2 * blocks);
+    const uint8_t* mask = column.mask.empty() ? nullptr : column.mask.data();
+    uint64_t* word = to.words.data();
+    for (size_t block = 0; block < blocks; block++) {
+        const size_t begin = block * kBlock, end = std::min(n, begin + kBlock);
+        uint64_t* const first = word;
         uint64_t filling = 0;
         int fill = 0;
-        for (size_t i = begin; i < end; i++) {
+        const auto put = [&](size_t i) {
             const int b = bits[token[i]];
-            if (b == 0 || column.masked(i)) continue;
             const uint64_t v = static_cast<uint64_t>(r[i]) - start[token[i]];
             filling |= v << fill;
             fill += b;
-            if (fill >= 64) {
-                *word++ = filling;
-                fill -= 64;
-                filling = fill ? v >> (b - fill) : 0;
-            }
+            if (fill < 64) return;
+            *word++ = filling;
+            fill -= 64;
+            filling = fill ? v >> (b - fill) : 0;
+        };
+        // a token without bits has its bin's one value, which is zero here
+        if (mask || wide || c.same) {
+            for (size_t i = begin; i < end; i++)
+                if (bits[token[i]] && !(mask && mask[i])) put(i);
+        } else {
+            for (size_t i = begin; i < end; i++) put(i);
         }
-        *word = filling;
-        const auto whole = static_cast<size_t>(word - &to.words[at]);
-        to.bits.back() = 64 * whole + static_cast<size_t>(fill);
-        to.words.resize(at + whole + 1);
+        to.begin[block] = static_cast<size_t>(first - to.words.data());
+        to.bits[block] = 64 * static_cast<size_t>(word - first) + static_cast<size_t>(fill);
+        *word++ = filling;
     }
 }
 
@@ -126,7 +134,7 @@ bool finish_column(Work& work, size_t position, uint32_t* symbols, size_t run, s
         for (size_t i = begin; i < end && !column.mask.empty(); i++)
             if (column.mask[i]) symbols[begin * runs + run * m + i - begin] = RansEncoder::pack(0, kScale);
     }
-    put_bits(c, column, work.residuals(position), token, n, bits);
+    put_bits(c, column, work.residuals(position), token, work.columns[position].counts, n, bits);
     return any;
 }
 

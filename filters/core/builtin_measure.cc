@@ -47,10 +47,23 @@ bool integers(const Work& work, const Column& c, int& scale, std::vector<int64_t
 }
 
 bool distinct_values(const int64_t* v, const Column& c, size_t most, std::vector<int64_t>& out) {
+    out.clear();
+    const Range range = range_of(v, c);
+    if (range.low <= range.high && range.span() < std::max<size_t>(4 * most, 4096)) {
+        std::vector<uint8_t> there(static_cast<size_t>(range.span()) + 1);
+        uint8_t* at = there.data();
+        const auto low = static_cast<uint64_t>(range.low);
+        // a masked cell repeats the row before; those in front repeat nothing
+        size_t begin = 0;
+        while (c.masked(begin)) begin++;
+        for (size_t i = begin; i < c.k.size(); i++) at[static_cast<uint64_t>(v[i]) - low] = 1;
+        for (size_t i = 0; i < there.size(); i++)
+            if (there[i]) out.push_back(static_cast<int64_t>(low + i));
+        return out.size() <= most;
+    }
     const size_t size = size_t(1) << length_of(2 * most);
     std::vector<int64_t> slot(size);
     std::vector<uint8_t> used(size);
-    out.clear();
     for (size_t i = 0; i < c.k.size(); i++) {
         if (c.masked(i)) continue;
         size_t h = static_cast<size_t>(static_cast<uint64_t>(v[i]) * 0x9E3779B97F4A7C15u >> 20) & (size - 1);

@@ -7,7 +7,7 @@ namespace baler::builtin {
 
 namespace {
 
-constexpr size_t kRows = 512, kSources = 96;
+constexpr size_t kRows = 256, kSources = 96;
 
 // Rows for the regression: spread over the chunk, and for every column some in which it is not at its usual value.
 std::vector<size_t> pick_rows(const Work& work) {
