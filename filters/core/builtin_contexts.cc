@@ -148,24 +148,33 @@ class Chooser {
         const size_t G = own_.groups;
         counts_.assign(nx * ny * G, 0);
         const double rows_each = work_.rows_each * static_cast<double>(step);
+        // locals: the compiler need not think that counting changes them
+        uint16_t* const counts = counts_.data();
+        const uint8_t *const told = own_.group.data(), *const live = live_.data();
         // whole runs of neighbours, every step-th of them
         constexpr size_t run = 64;
         for (size_t begin = 0; begin < n_; begin += run * step)
-            for (size_t s = begin; s < std::min(n_, begin + run); s++)
-                counts_[(x[s] * ny + y[s]) * G + own_.group[s]] += live_[s];
+            for (size_t s = begin; s < std::min(n_, begin + run); s++) counts[(x[s] * ny + y[s]) * G + told[s]] += live[s];
         const float* log_of = n_log_n_table();
         double cost = 0;
         size_t entries = 0;
         for (size_t cell = 0; cell < nx * ny; cell++) {
             const uint16_t* n = &counts_[cell * G];
-            size_t sum = 0, used = 0;
-            float each = 0;
-            for (size_t g = 0; g < G; g++) {
-                if (!n[g]) continue;
+            // no branches, and several sums, so that one addition need not wait for the other
+            size_t sum = 0, used = 0, g = 0;
+            float part[4] = {};
+            for (; g + 4 <= G; g += 4)
+                for (size_t i = 0; i < 4; i++) {
+                    sum += n[g + i];
+                    part[i] += log_of[n[g + i]];
+                    used += n[g + i] != 0;
+                }
+            for (; g < G; g++) {
                 sum += n[g];
-                each += log_of[n[g]];
-                used++;
+                part[0] += log_of[n[g]];
+                used += n[g] != 0;
             }
+            const float each = (part[0] + part[1]) + (part[2] + part[3]);
             if (!used) continue;
             cost += log_of[sum] - each;
             entries += used - 1;
