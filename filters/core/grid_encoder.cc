@@ -10,7 +10,6 @@ namespace baler::grid {
 
 constexpr double kSpareBelow = 65536;  // bits
 constexpr double kExact = 0x1p52;      // sums below are whole in doubles
-constexpr size_t kFewCells = 4;        // in a row: one by one
 
 Encoder::GroupRules::GroupRules(const Order& order, const Params& params, size_t group)
     : rules(order, params, group), low(static_cast<double>(rules.low)), high(static_cast<double>(rules.high)) {
@@ -72,11 +71,13 @@ void Encoder::start(int32_t low, int32_t high) {
     params_.high = low <= high ? high : 0;
     const int64_t margin = params_.closed ? int64_t(2) << params_.fineness : 0;
     narrow_ = int64_t(params_.high) - params_.low + 2 * margin + 2 < 1 << 23;
+    unclipped_ = int64_t(params_.high) - params_.low + 2 * margin + 2 < 1 << 22;
     set_fine();
     set_rules();
-    find_serial();
+    find_waits();
     looked_at_ = order_.extents.cells();
     if (choice_.sketch < 1) choose_pieces();
+    find_runs();
 }
 
 void Encoder::set_rules() {
@@ -97,19 +98,6 @@ void Encoder::set_fine() {
         while (reach > 3 << level) level++;
         params_.groups[g].fine = static_cast<uint8_t>(std::min({level, choice_.finer, 3}));
     }
-}
-
-void Encoder::find_serial() {
-    serial_.assign(order_.groups.size(), 0);
-    const auto mark = [&](size_t group, size_t step) {
-        for (const Tap& tap : order_.groups[group].taps) {
-            const bool in_row = !tap.at[0] && !tap.at[1] && !tap.at[2];
-            if (in_row && tap.at[3] % static_cast<int32_t>(step) == 0) serial_[group] = 1;
-        }
-    };
-    for (const Pass& pass : order_.passes) mark(pass.group, pass.stride[3]);
-    if (order_.scan == Scan::raster)
-        for (size_t g = 0; g < order_.groups.size(); g++) mark(g, 1);
 }
 
 // Cells that are not coded get what the decoder will put there.
@@ -137,7 +125,7 @@ void Encoder::fit_as() {
         open_offs<D>();
     } else {
         r_.resize(order_.extents.cells());
-        run();
+        if (choice_.closed || !choice_.fitted) run();
         if (choice_.closed && choice_.fitted) {
             fit_weights();
             set_rules();
@@ -148,8 +136,9 @@ void Encoder::fit_as() {
             else find_misses();
             if (!choice_.net) fit_gains();  // a network sees the misses itself, and does more with them
             set_rules();
-            if (!any_fed_back(params_) && !choice_.net) std::vector<int32_t>().swap(s_);
-            else if (!choice_.net) run();
+            const bool fed_back = any_fed_back(params_);
+            if (!choice_.closed || (fed_back && !choice_.net)) run();
+            if (!fed_back && !choice_.net) std::vector<int32_t>().swap(s_);
         }
     }
     fit_scales();
@@ -193,172 +182,6 @@ void Encoder::spare() {
     }
     for (ScaleMap& map : usual.maps) map = ScaleMap();
     keep_if_less(std::move(usual), true);
-}
-
-// The first prediction of a row.
-void Encoder::first_row(const Piece& piece, const GroupRules& g, double* P) const {
-    const int32_t* u = u_ + piece.at;
-    if (piece.taps && g.exact_weights && piece.count >= kFewCells) {
-        kernels_.weigh(u, strip_of(piece), g.weight, 1.0 / 256, nullptr, g.low, g.high, P);
-        return;
-    }
-    for (size_t i = 0; i < piece.count; i++, u += piece.step)
-        P[i] = static_cast<double>(piece.taps ? g.rules.predict(u, piece.taps)
-                                              : g.rules.alone(before(piece.at + i * piece.step)));
-}
-
-// P from the first prediction.
-void Encoder::second_row(const Piece& piece, const GroupRules& g, double* P) const {
-    if (!piece.taps || !g.rules.params->fed_back || s_.empty()) return;
-    const int32_t* s = s_.data() + piece.at;
-    if (g.exact_gains && piece.count >= kFewCells) {
-        kernels_.weigh(s, strip_of(piece), g.gain, 1.0 / 65536, P, g.low, g.high, P);
-        return;
-    }
-    for (size_t i = 0; i < piece.count; i++, s += piece.step)
-        P[i] = static_cast<double>(g.rules.corrected(static_cast<int64_t>(P[i]), s, piece.taps));
-}
-
-void Encoder::run() {
-    if (choice_.closed) narrow_ ? closed_run<int32_t>() : closed_run<double>();
-    else narrow_ ? open_offs<int32_t>() : open_offs<double>();
-}
-
-// What first predictions miss by, in an open loop.
-void Encoder::find_misses() {
-    double P[kStrip];
-    pieces([&](const Piece& piece) {
-        first_row(piece, rules_[piece.group], P);
-        kernels_.misses(u_ + piece.at, strip_of(piece), P, s_.data() + piece.at);
-        if (!of_) return;
-        for (size_t i = 0, p = piece.at; i < piece.count; i++, p += piece.step)
-            if (of_[p]) s_[p] = 0;
-    });
-}
-
-template <class D>
-void Encoder::open_offs() {
-    D* d = offs<D>().data();
-    double P[kStrip];
-    runs_.clear();
-    pieces([&](const Piece& piece) {
-        const GroupRules& g = rules_[piece.group];
-        // misses below 2^30 tell the first predictions
-        if (narrow_ && !s_.empty()) kernels_.firsts(u_ + piece.at, s_.data() + piece.at, strip_of(piece), P);
-        else first_row(piece, g, P);
-        second_row(piece, g, P);
-        if (runs_.empty() || runs_.back().first != piece.group) runs_.emplace_back(piece.group, 0);
-        runs_.back().second += piece.count;
-        const GridStrip row = strip_of(piece);
-        off_kernels<D>().open(u_ + piece.at, row, P, d + piece.index);
-        if (r_.empty()) return;
-        off_kernels<D>().records(d + piece.index, row, r_.data() + piece.at);
-        if (!of_) return;
-        for (size_t i = 0, p = piece.at; i < piece.count; i++, p += piece.step)
-            if (of_[p]) r_[p] = g.rules.fill_record(r_.data() + p, piece.taps);
-    });
-}
-
-// What the decoder of a closed loop will see.
-template <class D>
-void Encoder::closed_run() {
-    D* d = offs<D>().data();
-    double first[kStrip], P[kStrip];
-    runs_.clear();
-    pieces([&](const Piece& piece) {
-        const GroupRules& g = rules_[piece.group];
-        if (runs_.empty() || runs_.back().first != piece.group) runs_.emplace_back(piece.group, 0);
-        runs_.back().second += piece.count;
-        if (!piece.taps || serial_[piece.group]) {
-            closed_serial(piece, g, d + piece.index);
-            return;
-        }
-        first_row(piece, g, first);
-        std::copy_n(first, piece.count, P);
-        second_row(piece, g, P);
-        int32_t* u = own_.data() + piece.at;
-        off_kernels<D>().closed(truth_.data() + piece.at, strip_of(piece), P, g.rules.fine, g.rules.fineness, u,
-                                d + piece.index, r_.data() + piece.at);
-        if (!s_.empty()) kernels_.misses(u, strip_of(piece), first, s_.data() + piece.at);
-        if (!of_) return;
-        for (size_t i = 0, p = piece.at; i < piece.count; i++, p += piece.step) {
-            if (!of_[p]) continue;
-            own_[p] = g.rules.fill(&own_[p], piece.taps, before(p));
-            r_[p] = g.rules.fill_record(r_.data() + p, piece.taps);
-            if (!s_.empty()) s_[p] = 0;
-        }
-    });
-}
-
-// Cell by cell, where each needs the one before it.
-template <class D>
-void Encoder::closed_serial(const Piece& piece, const GroupRules& g, D* d) {
-    const Rules& rules = g.rules;
-    for (size_t i = 0, p = piece.at; i < piece.count; i++, p += piece.step) {
-        int32_t* u = own_.data() + p;
-        if (of_ && of_[p]) {
-            *u = rules.fill(u, piece.taps, before(p));
-            r_[p] = rules.fill_record(r_.data() + p, piece.taps);
-            if (!s_.empty()) s_[p] = 0;
-            continue;
-        }
-        int32_t* s = s_.empty() ? nullptr : s_.data() + p;
-        const int64_t first = piece.taps ? rules.predict(u, piece.taps) : rules.alone(before(p));
-        const int64_t P = piece.taps ? rules.corrected(first, s, piece.taps) : first;
-        const int64_t rounded = (P + 128) >> 8;
-        const int64_t n = (truth_[p] - rounded + (int64_t(1) << (rules.fine - 1))) >> rules.fine;
-        *u = static_cast<int32_t>(rounded + n * (int64_t(1) << rules.fine));
-        r_[p] = rules.closed_record(*u - rounded);
-        d[i] = static_cast<D>(static_cast<int64_t>(*u) * 256 - P);
-        if (s) *s = Rules::miss(*u, first);
-    }
-}
-
-template <class D>
-void Encoder::feature_row(const Piece& piece, const GroupRules& g, const D* d, GridFeatures& f) const {
-    const uint16_t* r = r_.empty() ? nullptr : r_.data() + piece.at;
-    const int32_t* u = u_ + piece.at;
-    if (piece.taps && (!r || piece.count >= kFewCells)) {
-        off_kernels<D>().features(u, r, strip_of(piece), g.ends, d, g.rules.down, f);
-        return;
-    }
-    for (size_t i = 0; i < piece.count; i++, u += piece.step) {
-        int64_t one[kScaleTerms];
-        const int64_t P = static_cast<int64_t>(*u) * 256 - static_cast<int64_t>(d[i]);
-        if (piece.taps) g.rules.features(u, r + i * piece.step, piece.taps, P, one);
-        else g.rules.features_alone(before(piece.at + i * piece.step), P, one);
-        for (int j = 0; j < 6; j++) f.f[j][i] = static_cast<int32_t>(one[j]);
-    }
-}
-
-void Encoder::find_contexts() {
-    context_.resize(looked_at_);
-    if (narrow_) contexts_as<int32_t>();
-    else contexts_as<double>();
-}
-
-template <class D>
-void Encoder::contexts_as() {
-    D* d = offs<D>().data();
-    GridFeatures f;
-    pieces([&](const Piece& piece) {
-        const GroupRules& g = rules_[piece.group];
-        uint8_t* context = context_.data() + piece.index;
-        feature_row(piece, g, d + piece.index, f);
-        if (!net_) kernels_.contexts(f, piece.count, g.scale, context);
-        for (size_t i = 0, p = piece.at; (net_ || of_) && i < piece.count; i++, p += piece.step) {
-            if (of_ && of_[p]) {
-                context[i] = kNotCoded;
-                continue;
-            }
-            if (!net_) continue;
-            const int64_t one[kScaleTerms] = {f.f[0][i], f.f[1][i], f.f[2][i], f.f[3][i], f.f[4][i], f.f[5][i], 1};
-            const int64_t value = static_cast<int64_t>(u_[p]) * 256;
-            const auto [P, c] = net_->guess(p, value - static_cast<int64_t>(d[piece.index + i]), g.rules.expected(one));
-            d[piece.index + i] = static_cast<D>(value - P);
-            context[i] = static_cast<uint8_t>(c);
-        }
-    });
 }
 
 }  // namespace baler::grid

@@ -37,6 +37,7 @@ struct Piece {
     size_t at, step;           // the first cell, and from cell to cell
     const ptrdiff_t* taps;     // distances; null: none is inside
     size_t index;              // of the first cell in the order of the scan, of those that are looked at
+    size_t apart = 1;          // from cell to cell in that order
 };
 
 constexpr size_t kRoughShare = 8;   // one piece of cells in so many tells what all cost
@@ -90,7 +91,8 @@ class Encoder {
     void fill();
     void set_fine();
     void set_rules();
-    void find_serial();
+    void find_waits();
+    void find_runs();
     void fit_weights();
     void fit_gains();
     void fit_scales();
@@ -122,6 +124,8 @@ class Encoder {
     }
     // f(Piece), all that are looked at in the order of the scan
     template <class F> void pieces(F&& f);
+    // the same by Walker::walk_strips
+    template <class InOrder, class F> void strips(InOrder&& in_order, F&& f);
     void choose_pieces();
     // u of the cell before in memory, for cells without neighbours
     int32_t before(size_t cell) const { return cell ? u_[cell - 1] : 0; }
@@ -146,12 +150,15 @@ class Encoder {
     std::vector<uint16_t> r_;
     std::vector<int32_t> s_;
     bool narrow_ = true;          // distances to predictions fit 32 bits
+    bool unclipped_ = true;       // misses are below 2^30
     std::vector<int32_t> narrow_offs_;  // in the order of the scan: 256 u - P
     std::vector<double> wide_offs_;
     std::vector<uint8_t> context_;
     std::vector<std::pair<uint32_t, uint32_t>> runs_;  // group, cells: in the order of the scan
     std::vector<GroupRules> rules_;
-    std::vector<uint8_t> serial_;  // groups with taps in the same row of the same pass
+    // What cells of a group wait for in their own plane (axes 2 and 3) of their own pass.
+    enum class Waits : uint8_t { never, for_rows, for_cells };
+    std::vector<Waits> waits_;
     Walker walker_;
     size_t looked_at_ = 0;         // cells
     std::vector<Piece> chosen_;    // of a sketch

@@ -33,4 +33,16 @@ void Encoder::pieces(F&& f) {
     });
 }
 
+template <class InOrder, class F>
+void Encoder::strips(InOrder&& in_order, F&& f) {
+    if (choice_.sketch < 1) return pieces(f);
+    walker_.walk_strips(in_order, [&](uint32_t g, size_t p, size_t step, size_t count, const ptrdiff_t* taps,
+                                      size_t place, size_t apart) {
+        for (size_t done = 0; done < count; done += kStrip) {
+            const size_t some = std::min(kStrip, count - done);
+            f(Piece{g, static_cast<uint32_t>(some), p + done * step, step, taps, place + done * apart, apart});
+        }
+    });
+}
+
 }  // namespace baler::grid

@@ -83,6 +83,43 @@ class Walker {
         }
     }
 
+    // As walk, for loops in which cells do not wait for each other: cells near the ends of rows come as strips across
+    // rows, and where rows lie behind each other in memory as one. strip(group, first cell, step, count, offsets, place,
+    // apart): place of the first cell in the order of walk, and how far apart cells are there. Some cells come more than
+    // once; the last time counts. in_order(group): cells do wait, and come by rows.
+    template <class InOrder, class Strip>
+    void walk_strips(InOrder&& in_order, Strip&& strip) {
+        size_t place = 0;
+        planes([&](uint32_t g, const Pass& pass, size_t origin, const std::array<size_t, 4>& at, size_t rows, size_t across) {
+            if (!in_order(g)) {
+                plane(g, pass, origin, at, rows, across, place, strip);
+            } else {
+                size_t here = place;
+                const auto row = [&](uint32_t group, size_t p, size_t step, size_t count, const ptrdiff_t* taps) {
+                    strip(group, p, step, count, taps, here, size_t(1));
+                    here += count;
+                };
+                for (size_t i = 0; i < rows; i++)
+                    line(g, pass, origin, {at[0], at[1], pass.start[2] + i * pass.stride[2], 0}, row);
+            }
+            place += rows * across;
+        });
+    }
+    // Calls plane(group, pass, first cell of the block, where, rows, cells of each) in the order of walk.
+    template <class Plane>
+    void planes(Plane&& plane) const {
+        const auto& n = order_.extents.n;
+        for (size_t block = 0; block < order_.extents.blocks; block++)
+            for (const Pass& pass : order_.passes) {
+                const size_t rows = cells_along(pass, 2), across = cells_along(pass, 3);
+                if (!rows || !across) continue;
+                for (size_t v = pass.start[0]; v < n[0]; v += pass.stride[0])
+                    for (size_t t = pass.start[1]; t < n[1]; t += pass.stride[1])
+                        plane(order_.scan == Scan::raster ? Order::raster_group(v, t) : pass.group, pass,
+                              block * order_.extents.block(), std::array<size_t, 4>{v, t, 0, 0}, rows, across);
+            }
+    }
+
     // The same in the order in which cells are coded. Neighbours do not depend on it.
     template <class Row>
     void walk_coded(Row&& row) {
@@ -119,23 +156,29 @@ class Walker {
         std::array<ptrdiff_t, 4> low{}, high{};  // furthest parts of a group's taps
     };
 
-    template <class Row>
-    void line(uint32_t g, const Pass& pass, size_t origin, std::array<size_t, 4> at, Row&& row) {
-        const auto& n = order_.extents.n;
-        const size_t first = pass.start[3], step = pass.stride[3];
-        if (first >= n[3]) return;
-        const size_t count = (n[3] - 1 - first) / step + 1;
-        const size_t base = origin + at[0] * strides_[0] + at[1] * strides_[1] + at[2] * strides_[2] + first * strides_[3];
-        const size_t apart = step * strides_[3];
-        const Reach& reach = reach_[g];
-        // cells first ... of which the taps stay inside along this axis
+    size_t cells_along(const Pass& pass, size_t axis) const {
+        const size_t n = order_.extents.n[axis], first = pass.start[axis];
+        return first < n ? (n - 1 - first) / pass.stride[axis] + 1 : 0;
+    }
+    // Which of a pass's `count` cells along an axis have all taps of a group inside: from the first to before the second.
+    std::pair<size_t, size_t> inside(uint32_t g, const Pass& pass, size_t axis, size_t count) const {
+        const size_t n = order_.extents.n[axis], first = pass.start[axis], step = pass.stride[axis];
+        const auto low = static_cast<size_t>(-reach_[g].low[axis]), high = static_cast<size_t>(reach_[g].high[axis]);
         size_t left = 0, right = count;
-        const auto low = static_cast<size_t>(-reach.low[3]), high = static_cast<size_t>(reach.high[3]);
         if (first < low) left = (low - first + step - 1) / step;
         if (left > count) left = count;
-        if (high) right = n[3] > high + first ? (n[3] - 1 - high - first) / step + 1 : 0;
+        if (high) right = n > high + first ? (n - 1 - high - first) / step + 1 : 0;
         if (right > count) right = count;
-        if (right < left) right = left;
+        return {left, right < left ? left : right};
+    }
+
+    template <class Row>
+    void line(uint32_t g, const Pass& pass, size_t origin, std::array<size_t, 4> at, Row&& row) {
+        const size_t first = pass.start[3], step = pass.stride[3], count = cells_along(pass, 3);
+        if (!count) return;
+        const size_t base = origin + at[0] * strides_[0] + at[1] * strides_[1] + at[2] * strides_[2] + first * strides_[3];
+        const size_t apart = step * strides_[3];
+        const auto [left, right] = inside(g, pass, 3, count);
         const auto edge = [&](size_t i) {
             at[3] = first + i * step;
             row(g, base + i * apart, apart, size_t(1), resolve(g, at));
@@ -146,6 +189,38 @@ class Walker {
             row(g, base + left * apart, apart, right - left, resolve(g, at));
         }
         for (size_t i = right; i < count; i++) edge(i);
+    }
+
+    template <class Strip>
+    void plane(uint32_t g, const Pass& pass, size_t origin, std::array<size_t, 4> at, size_t rows, size_t across,
+               size_t place, Strip&& strip) {
+        const size_t step = pass.stride[3] * strides_[3], down = pass.stride[2] * strides_[2];
+        const size_t base = origin + at[0] * strides_[0] + at[1] * strides_[1] + pass.start[2] * strides_[2] +
+                            pass.start[3] * strides_[3];
+        const auto [left, right] = inside(g, pass, 3, across);
+        const auto [top, bottom] = inside(g, pass, 2, rows);
+        const auto cells = [&](size_t y, size_t x, size_t from_to, size_t count, size_t apart) {
+            at[2] = pass.start[2] + y * pass.stride[2];
+            at[3] = pass.start[3] + x * pass.stride[3];
+            strip(g, base + y * down + x * step, from_to, count, resolve(g, at), place + y * across + x, apart);
+        };
+        if (right > left) {
+            // rows without a gap: what lies between their inner cells is made right below
+            const bool joined = across * step == down;
+            for (size_t y = 0; y < rows; y++) {
+                if (joined && y == top && bottom > top) {
+                    cells(top, left, step, (bottom - 1 - top) * across + right - left, 1);
+                    y = bottom - 1;
+                } else {
+                    cells(y, left, step, right - left, 1);
+                }
+            }
+        }
+        for (size_t x = left ? 0 : right; x < across; x = x + 1 == left ? right : x + 1) {
+            for (size_t y = 0; y < top; y++) cells(y, x, down, 1, 1);
+            if (bottom > top) cells(top, x, down, bottom - top, across);
+            for (size_t y = bottom; y < rows; y++) cells(y, x, down, 1, 1);
+        }
     }
 
     const Order& order_;
