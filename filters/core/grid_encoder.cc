@@ -131,14 +131,14 @@ void Encoder::fit_as() {
             set_rules();
         }
         if (choice_.fitted) {
-            s_.assign(order_.extents.cells(), 0);
+            s_.resize(order_.extents.cells());
             if (choice_.closed) run();
             else find_misses();
             if (!choice_.net) fit_gains();  // a network sees the misses itself, and does more with them
             set_rules();
             const bool fed_back = any_fed_back(params_);
             if (!choice_.closed || (fed_back && !choice_.net)) run();
-            if (!fed_back && !choice_.net) std::vector<int32_t>().swap(s_);
+            if (!fed_back && !choice_.net) s_ = Unwritten<int32_t>();
         }
     }
     fit_scales();

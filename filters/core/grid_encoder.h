@@ -26,6 +26,25 @@ struct Choice {
     }
 };
 
+// A vector that leaves what it is resized by as memory has it: for what is written before it is read.
+template <class T>
+struct Unset : std::allocator<T> {
+    template <class U>
+    struct rebind {
+        using other = Unset<U>;
+    };
+    template <class U>
+    void construct(U* at) {
+        ::new (static_cast<void*>(at)) U;
+    }
+    template <class U, class... Args>
+    void construct(U* at, Args&&... args) {
+        ::new (static_cast<void*>(at)) U(std::forward<Args>(args)...);
+    }
+};
+template <class T>
+using Unwritten = std::vector<T, Unset<T>>;
+
 // Sizes of what was made, in bits.
 struct Cost {
     double symbols = 0, side = 0;
@@ -114,7 +133,7 @@ class Encoder {
     // of all symbols, by some of them
     double roughly();
     template <class D> void put_symbols(uint32_t* symbols, BitWriter& bits);
-    template <class D> std::vector<D>& offs() {
+    template <class D> Unwritten<D>& offs() {
         if constexpr (std::is_same_v<D, int32_t>) return narrow_offs_;
         else return wide_offs_;
     }
@@ -147,13 +166,13 @@ class Encoder {
     std::vector<int32_t> truth_;  // closed: what the cells should be; open: empty, the cells themselves
     std::vector<int32_t> own_;
     const int32_t* u_ = nullptr;
-    std::vector<uint16_t> r_;
-    std::vector<int32_t> s_;
+    Unwritten<uint16_t> r_;
+    Unwritten<int32_t> s_;
     bool narrow_ = true;          // distances to predictions fit 32 bits
     bool unclipped_ = true;       // misses are below 2^30
-    std::vector<int32_t> narrow_offs_;  // in the order of the scan: 256 u - P
-    std::vector<double> wide_offs_;
-    std::vector<uint8_t> context_;
+    Unwritten<int32_t> narrow_offs_;  // in the order of the scan: 256 u - P
+    Unwritten<double> wide_offs_;
+    Unwritten<uint8_t> context_;
     std::vector<std::pair<uint32_t, uint32_t>> runs_;  // group, cells: in the order of the scan
     std::vector<GroupRules> rules_;
     // What cells of a group wait for in their own plane (axes 2 and 3) of their own pass.

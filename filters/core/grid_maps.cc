@@ -323,8 +323,8 @@ std::vector<uint8_t> Encoder::code(BitWriter& bits, int& lane_bits) {
     uint32_t* symbols = coder.append(coded);
     if (narrow_) put_symbols<int32_t>(symbols, bits);
     else put_symbols<double>(symbols, bits);
-    std::vector<int32_t>().swap(narrow_offs_);
-    std::vector<double>().swap(wide_offs_);
+    narrow_offs_ = Unwritten<int32_t>();
+    wide_offs_ = Unwritten<double>();
     std::vector<uint8_t> stream;
     coder.finish(stream);
     return stream;

@@ -300,25 +300,12 @@ Walker::Walker(const Order& order, const std::array<size_t, 4>& strides)
     }
 }
 
-const ptrdiff_t* Walker::resolve(uint32_t g, const std::array<size_t, 4>& at) {
+const ptrdiff_t* Walker::resolve_anew(uint32_t g, const std::array<size_t, 4>& at, uint64_t key) {
     const auto& n = order_.extents.n;
-    const Reach& reach = reach_[g];
-    bool inside = true;
-    uint64_t key = g;
-    for (size_t d = 0; d < 4; d++) {
-        const auto x = static_cast<ptrdiff_t>(at[d]);
-        const auto below = std::min<ptrdiff_t>(x, -reach.low[d]);
-        const auto above = std::min<ptrdiff_t>(static_cast<ptrdiff_t>(n[d]) - 1 - x, reach.high[d]);
-        inside &= below == -reach.low[d] && above == reach.high[d];
-        key = (key << 14) ^ static_cast<uint64_t>(below << 7 | above);  // parts of taps are 96 at most
-    }
     const Group& group = order_.groups[g];
     const size_t nt = group.taps.size();
     if (nt == 0) return nullptr;
-    if (inside) return inner_[g].data();
-    // 4 * 14 bits and 8 of the group: a key names one situation
     Resolved& known = resolved_[(key * 0x9E3779B97F4A7C15u) >> 56];
-    if (known.key == key) return known.any ? known.at : nullptr;
     known.key = key;
     known.any = false;
     uint8_t outside[kMaxTaps];  // axes along which a tap leaves the block

@@ -143,7 +143,9 @@ class Walker {
     }
 
     // The distances of a group's taps at a cell of a block, for a while; null when none is inside.
-    const ptrdiff_t* resolve(uint32_t group, const std::array<size_t, 4>& at);
+    const ptrdiff_t* resolve(uint32_t group, const std::array<size_t, 4>& at) {
+        return resolve(group, at, nearness(group, nearness_of_row(group, at), 3, at[3]));
+    }
     // How far a group's taps reach along axis 3: back and ahead.
     std::pair<size_t, size_t> along(uint32_t group) const {
         return {static_cast<size_t>(-reach_[group].low[3]), static_cast<size_t>(reach_[group].high[3])};
@@ -152,6 +154,30 @@ class Walker {
     bool lasting(uint32_t group, const ptrdiff_t* at) const { return at == inner_[group].data(); }
 
   private:
+    // How near to the block's edges a cell is, as far as a group's taps can tell.
+    struct Nearness {
+        uint64_t key;  // 14 bits an axis below 8 of the group: names one situation
+        bool inside;   // every tap
+    };
+    Nearness nearness(uint32_t g, Nearness of, size_t axis, size_t at) const {
+        const ptrdiff_t low = -reach_[g].low[axis], high = reach_[g].high[axis], x = static_cast<ptrdiff_t>(at);
+        const ptrdiff_t after = static_cast<ptrdiff_t>(order_.extents.n[axis]) - 1 - x;
+        const ptrdiff_t below = x < low ? x : low, above = after < high ? after : high;
+        // parts of taps are 96 at most
+        return {(of.key << 14) ^ static_cast<uint64_t>(below << 7 | above), of.inside && below == low && above == high};
+    }
+    Nearness nearness_of_row(uint32_t g, const std::array<size_t, 4>& at) const {
+        Nearness of{g, true};
+        for (size_t axis = 0; axis < 3; axis++) of = nearness(g, of, axis, at[axis]);
+        return of;
+    }
+    const ptrdiff_t* resolve(uint32_t g, const std::array<size_t, 4>& at, Nearness how) {
+        if (how.inside) return inner_[g].empty() ? nullptr : inner_[g].data();
+        const Resolved& known = resolved_[(how.key * 0x9E3779B97F4A7C15u) >> 56];
+        return known.key == how.key ? known.any ? known.at : nullptr : resolve_anew(g, at, how.key);
+    }
+    const ptrdiff_t* resolve_anew(uint32_t group, const std::array<size_t, 4>& at, uint64_t key);
+
     struct Reach {
         std::array<ptrdiff_t, 4> low{}, high{};  // furthest parts of a group's taps
     };
@@ -179,16 +205,14 @@ class Walker {
         const size_t base = origin + at[0] * strides_[0] + at[1] * strides_[1] + at[2] * strides_[2] + first * strides_[3];
         const size_t apart = step * strides_[3];
         const auto [left, right] = inside(g, pass, 3, count);
-        const auto edge = [&](size_t i) {
+        const Nearness of_row = nearness_of_row(g, at);
+        const auto cells = [&](size_t i, size_t some) {
             at[3] = first + i * step;
-            row(g, base + i * apart, apart, size_t(1), resolve(g, at));
+            row(g, base + i * apart, apart, some, resolve(g, at, nearness(g, of_row, 3, at[3])));
         };
-        for (size_t i = 0; i < left; i++) edge(i);
-        if (right > left) {
-            at[3] = first + left * step;
-            row(g, base + left * apart, apart, right - left, resolve(g, at));
-        }
-        for (size_t i = right; i < count; i++) edge(i);
+        for (size_t i = 0; i < left; i++) cells(i, 1);
+        if (right > left) cells(left, right - left);
+        for (size_t i = right; i < count; i++) cells(i, 1);
     }
 
     template <class Strip>
