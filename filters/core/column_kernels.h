@@ -25,6 +25,15 @@ struct LogCells {
     double per_octave;               // 1 / cells
 };
 
+// The far cells of a uniform lattice of binary32, octave by octave; the last one holds all cells of one float.
+constexpr int kFarOctaves = 16;
+struct FarCells {
+    int octaves;                        // 0: the kernels cannot do them
+    int32_t limit;                      // |k| below is near
+    int32_t first[kFarOctaves];         // index of the first cell
+    uint32_t begin[kFarOctaves], end[kFarOctaves], width[kFarOctaves];  // in magnitudes
+};
+
 struct ColumnKernels {
     // k[i], and in the top bit of bad[i] that it does not hold. Returns the union of bad[].
     uint64_t (*place_f4)(const UniformRange&, const float* x, size_t n, int64_t* k, uint64_t* bad);
@@ -33,6 +42,9 @@ struct ColumnKernels {
     // Values of k; false: some k is outside, and what was written is of no use.
     bool (*restore_f4)(const UniformRange&, const int64_t* k, size_t n, float* x);
     bool (*restore_f8)(const UniformRange&, const int64_t* k, size_t n, double* x);
+    // The same where some of them are far; for a double what a near k stands for before the cast to binary32.
+    bool (*restore_far)(const UniformRange&, const FarCells&, const int64_t* k, size_t n, float* x);
+    bool (*values_far)(const UniformRange&, const FarCells&, const int64_t* k, size_t n, double* x);
     bool (*restore_log)(const LogCells&, int64_t highest, const int64_t* k, size_t n, float* x);
     // Indices of any doubles; false as above.
     bool (*indices)(const UniformRange&, const double* x, size_t n, int64_t* k);

@@ -63,6 +63,64 @@ BALER_TARGET static uint64_t place_f8(const UniformRange& r, const double* x, si
 BALER_TARGET static bool restore_f4(const UniformRange& r, const int64_t* k, size_t n, float* x) { return restore(r, k, n, x); }
 BALER_TARGET static bool restore_f8(const UniformRange& r, const int64_t* k, size_t n, double* x) { return restore(r, k, n, x); }
 
+template <class T>
+BALER_TARGET static inline bool far_values(const UniformRange& range, const FarCells& cells, const int64_t* __restrict k,
+                                           size_t n, T* __restrict x) {
+    constexpr size_t most = 256;
+    const double step = range.step;
+    const uint64_t zero = bits64(kRound);
+    for (size_t done = 0; done < n; done += most) {
+        const size_t m = n - done < most ? n - done : most;
+        int32_t j[most], first[most];
+        uint32_t begin[most], end[most], width[most], bits[most];
+        uint64_t out = 0;
+        int32_t least = INT32_MAX, greatest = 0;
+        for (size_t i = 0; i < m; i++) {
+            const auto at = static_cast<uint64_t>(k[done + i]);
+            out |= ~(static_cast<uint64_t>(range.low) - at) | ~(at - static_cast<uint64_t>(range.high));
+            const auto narrow = static_cast<int32_t>(k[done + i]), sign = narrow >> 31;
+            j[i] = (narrow ^ sign) - sign;
+            least = j[i] < least ? j[i] : least;
+            greatest = j[i] > greatest ? j[i] : greatest;
+        }
+        if (out >> 63) return false;
+        int octave = 0;
+        while (octave + 1 < cells.octaves && cells.first[octave + 1] <= least) octave++;
+        for (size_t i = 0; i < m; i++) {
+            first[i] = cells.first[octave];
+            begin[i] = cells.begin[octave];
+            end[i] = cells.end[octave];
+            width[i] = cells.width[octave];
+        }
+        while (++octave < cells.octaves && cells.first[octave] <= greatest) {
+            const int32_t f = cells.first[octave];
+            const uint32_t b = cells.begin[octave], e = cells.end[octave], w = cells.width[octave];
+            for (size_t i = 0; i < m; i++) {
+                first[i] = f <= j[i] ? f : first[i];
+                begin[i] = f <= j[i] ? b : begin[i];
+                end[i] = f <= j[i] ? e : end[i];
+                width[i] = f <= j[i] ? w : width[i];
+            }
+        }
+        for (size_t i = 0; i < m; i++) {
+            const uint32_t a = begin[i] + static_cast<uint32_t>(j[i] - first[i]) * width[i], left = end[i] - a;
+            const uint32_t sign = static_cast<uint32_t>(k[done + i] >> 63) & 0x80000000u;
+            bits[i] = (a + (((left < width[i] ? left : width[i]) - 1) >> 1)) | sign;
+        }
+        for (size_t i = 0; i < m; i++) {
+            float far;
+            __builtin_memcpy(&far, &bits[i], sizeof far);
+            const double near = (from64(static_cast<uint64_t>(k[done + i]) + zero) - kRound) * step;
+            const T one = static_cast<T>(near), other = static_cast<T>(far);
+            x[done + i] = j[i] < cells.limit ? one : other;
+        }
+    }
+    return true;
+}
+
+BALER_TARGET static bool restore_far(const UniformRange& r, const FarCells& c, const int64_t* k, size_t n, float* x) { return far_values(r, c, k, n, x); }
+BALER_TARGET static bool values_far(const UniformRange& r, const FarCells& c, const int64_t* k, size_t n, double* x) { return far_values(r, c, k, n, x); }
+
 BALER_TARGET static bool indices(const UniformRange& range, const double* __restrict x, size_t n, int64_t* __restrict k) {
     const double step = range.step;
     const uint64_t near = bits64(range.above) - 1, zero = bits64(kRound);

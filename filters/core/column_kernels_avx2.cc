@@ -17,7 +17,7 @@ namespace avx2 {
 
 ColumnKernels column_kernels_avx2() {
     using namespace avx2;
-    return {place_f4, place_f8, place_log, restore_f4, restore_f8, restore_log, indices};
+    return {place_f4, place_f8, place_log, restore_f4, restore_f8, restore_far, values_far, restore_log, indices};
 }
 
 }  // namespace baler

@@ -21,7 +21,7 @@ namespace avx512 {
 
 ColumnKernels column_kernels_avx512() {
     using namespace avx512;
-    return {place_f4, place_f8, place_log, restore_f4, restore_f8, restore_log, indices};
+    return {place_f4, place_f8, place_log, restore_f4, restore_f8, restore_far, values_far, restore_log, indices};
 }
 
 }  // namespace baler

@@ -16,7 +16,7 @@ namespace portable {
 
 ColumnKernels column_kernels_portable() {
     using namespace portable;
-    return {place_f4, place_f8, place_log, restore_f4, restore_f8, restore_log, indices};
+    return {place_f4, place_f8, place_log, restore_f4, restore_f8, restore_far, values_far, restore_log, indices};
 }
 
 }  // namespace baler

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "column_kernels.h"
+
 namespace baler {
 
 struct FarTable {
@@ -15,6 +17,7 @@ struct FarTable {
     std::vector<int64_t> first;    // ... and the octave's first index
     uint64_t singles = 0;          // from this magnitude on every float is a cell ...
     int64_t first_single = 0;      // ... from this index on
+    FarCells narrow{};             // the same for the kernels
 
     // The cell of a magnitude, and the magnitude that stands for the cell.
     int64_t index(uint64_t magnitude, uint64_t* centre) const {
@@ -36,6 +39,22 @@ struct FarTable {
         if (k >= first_single) return singles + static_cast<uint64_t>(k - first_single);
         const size_t o = octave(k);
         return begin + (static_cast<uint64_t>(o) << p) + centre_in_octave(o, static_cast<uint64_t>(k - first[o]));
+    }
+
+    // Fills `narrow`; indices below limit are near, highest is the last one.
+    void set_narrow(int64_t limit, int64_t highest) {
+        if (p != 23 || width.size() >= kFarOctaves || highest >= INT32_MAX) return;
+        const size_t n = width.size();
+        for (size_t o = 0; o <= n; o++) {
+            const bool single = o == n;
+            const uint64_t from = begin + (static_cast<uint64_t>(o) << p);
+            narrow.first[o] = static_cast<int32_t>(single ? first_single : first[o]);
+            narrow.begin[o] = static_cast<uint32_t>(from);
+            narrow.end[o] = single ? UINT32_MAX : static_cast<uint32_t>(from + (uint64_t(1) << p));
+            narrow.width[o] = single ? 1 : static_cast<uint32_t>(width[o]);
+        }
+        narrow.limit = static_cast<int32_t>(limit);
+        narrow.octaves = static_cast<int>(n) + 1;
     }
 
   private:

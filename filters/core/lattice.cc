@@ -118,6 +118,8 @@ void Lattice::set_uniform_float(double tolerance, double unit, double noise) {
                 far->first_single += static_cast<int64_t>(((uint64_t(1) << p) + w - 1) / w);
                 far->singles += uint64_t(1) << p;
             }
+            uint64_t centre;
+            far->set_narrow(limit_, far->index(kInfinity<T> - 1, &centre));
             far_ = std::move(far);
         }
         return 0;
@@ -214,7 +216,11 @@ double Lattice::value(int64_t k) const {
 
 void Lattice::values(const int64_t* k, size_t n, double* x) const {
     const ColumnKernels& kernels = instruction_set().columns;
-    if (kind_ == Kind::uniform && dtype_.kind == 'f' && kernels.restore_f8(restored_range(), k, n, x)) return;
+    if (kind_ == Kind::uniform && dtype_.kind == 'f') {
+        if (kernels.restore_f8(restored_range(), k, n, x)) return;
+        const FarCells* far = far_cells();
+        if (far && kernels.values_far(unmarked_range(), *far, k, n, x)) return;
+    }
     if (const LogCells* cells = log_cells()) {
         constexpr size_t block = 256;
         float v[block];

@@ -25,6 +25,7 @@ struct Bound {
 struct LogTable;  // cells of the octaves of a log lattice, shared between columns
 struct LogCells;
 struct UniformRange;
+struct FarCells;
 struct FarTable;  // cells of a uniform float lattice where the dtype's own spacing becomes coarse
 
 class Lattice {
@@ -68,6 +69,8 @@ class Lattice {
     void set_marks();
     UniformRange placed_range() const;    // what the kernels for columns may do
     UniformRange restored_range() const;
+    UniformRange unmarked_range() const;  // the same with far values
+    const FarCells* far_cells() const;    // or null
     const LogCells* log_cells() const;    // or null
 
     DType dtype_{'f', 4};

@@ -72,6 +72,14 @@ UniformRange Lattice::restored_range() const {
     return {step_, 0, 0, 0, std::max(-limit, unmarked_low_), std::min(limit, unmarked_high_)};
 }
 
+UniformRange Lattice::unmarked_range() const {
+    return {step_, 0, 0, 0, std::max(lowest_ - 1, unmarked_low_), std::min(highest_ + 1, unmarked_high_)};
+}
+
+const FarCells* Lattice::far_cells() const {
+    return kind_ == Kind::uniform && dtype_.kind == 'f' && far_->narrow.octaves ? &far_->narrow : nullptr;
+}
+
 // Cells that the kernels know, for binary32.
 const LogCells* Lattice::log_cells() const {
     return kind_ == Kind::log && dtype_.kind == 'f' && dtype_.size == 4 && log_->narrow.cells ? &log_->narrow : nullptr;
@@ -130,15 +138,22 @@ void Lattice::restore(const int64_t* k, size_t n, void* data, size_t stride) con
         if constexpr (has_kernels<T>) {
             const LogCells* cells = log_cells();
             if (kind_ == Kind::uniform || cells) {
-                const UniformRange range = restored_range();
+                const UniformRange range = restored_range(), unmarked = unmarked_range();
+                const FarCells* far = far_cells();
+                bool beyond = false;  // far values came up, and others may follow
                 T block[kBlock];
                 for (size_t at = 0; at < n; at += kBlock) {
                     const size_t m = std::min(kBlock, n - at);
-                    bool near;
-                    if constexpr (std::is_same<T, double>::value) near = kernels().restore_f8(range, k + at, m, block);
-                    else if (cells) near = kernels().restore_log(*cells, highest_, k + at, m, block);
-                    else near = kernels().restore_f4(range, k + at, m, block);
-                    if (near) {
+                    bool done;
+                    if constexpr (std::is_same<T, double>::value) {
+                        done = kernels().restore_f8(range, k + at, m, block);
+                    } else if (cells) {
+                        done = kernels().restore_log(*cells, highest_, k + at, m, block);
+                    } else {
+                        done = !beyond && kernels().restore_f4(range, k + at, m, block);
+                        if (!done && far) done = beyond = kernels().restore_far(unmarked, *far, k + at, m, block);
+                    }
+                    if (done) {
                         if (stride == 1) std::memcpy(x + at, block, m * sizeof(T));
                         else for (size_t i = 0; i < m; i++) x[(at + i) * stride] = block[i];
                     } else {

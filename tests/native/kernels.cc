@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "baler.h"
+#include "far_table.h"
 #include "instruction_set.h"
 #include "log_table.h"
 
@@ -139,6 +140,52 @@ BALER_API int kernels_columns(int which, uint64_t seed) {
         if (table->narrow.cells) wrong += !both[i].restore_log(table->narrow, 100000, k.data(), n, log[i].data());
     }
     return wrong + !same(f4[0], f4[1]) + !same(f8[0], f8[1]) + !same(log[0], log[1]) + !same(found[0], found[1]) + (found[0] != k);
+}
+
+// Far cells: what differs from the table itself, whose rules are one cell at a time; which < 0: the plain kernels.
+BALER_API int kernels_far(int which, uint64_t seed) {
+    std::mt19937_64 random(seed);
+    const ColumnKernels kernels = which < 0 ? column_kernels_portable() : others()[static_cast<size_t>(which)].columns;
+    FarTable table;
+    table.p = 23;
+    table.begin = table.singles = (1 + random() % 200) << 23;
+    const auto limit = static_cast<int64_t>(1 + random() % 5000);
+    table.first_single = limit;
+    for (uint64_t w = 2 * (random() % 1000) + 1; w > 1; w = w / 4 * 2 + 1) {
+        table.width.push_back(w);
+        table.first.push_back(table.first_single);
+        table.first_single += static_cast<int64_t>(((uint64_t(1) << 23) + w - 1) / w);
+        table.singles += uint64_t(1) << 23;
+    }
+    uint64_t centre;
+    const int64_t highest = table.index(0x7f7fffff, &centre);
+    table.set_narrow(limit, highest);
+    if (!table.narrow.octaves) return 1;
+    const double step = 0.001 * static_cast<double>(1 + random() % 999);
+    const UniformRange range{step, 0, 0, 0, -highest - 1, highest + 1};
+    const size_t n = 1 + random() % 700;
+    const auto some = static_cast<int64_t>(random() % static_cast<uint64_t>(highest));
+    std::vector<int64_t> k(n);
+    for (int64_t& v : k) {
+        const uint64_t kind = random() % 8;
+        const int64_t edge = table.first.empty() ? limit : table.first[random() % table.first.size()];
+        v = kind == 0 ? static_cast<int64_t>(random() % static_cast<uint64_t>(highest + 1)) : kind == 1 ? highest : kind < 4 ? edge - static_cast<int64_t>(random() % 2)
+          : static_cast<int64_t>(random() % static_cast<uint64_t>(some + 1));
+        v = random() & 1 ? v : -v;
+    }
+    std::vector<float> x(n), expected(n);
+    std::vector<double> values(n), wanted(n);
+    for (size_t i = 0; i < n; i++) {
+        const int64_t j = k[i] < 0 ? -k[i] : k[i];
+        const auto bits = static_cast<uint32_t>(j < limit ? 0 : table.centre(j)) | (k[i] < 0 ? 0x80000000u : 0);
+        std::memcpy(&expected[i], &bits, 4);
+        wanted[i] = static_cast<double>(expected[i]);
+        if (j < limit) expected[i] = static_cast<float>(wanted[i] = static_cast<double>(k[i]) * step);
+    }
+    int wrong = !kernels.restore_far(range, table.narrow, k.data(), n, x.data()) + !kernels.values_far(range, table.narrow, k.data(), n, values.data());
+    wrong += !same(x, expected) + !same(values, wanted);
+    k[random() % n] = random() & 1 ? INT64_MIN : highest + 1;
+    return wrong + kernels.restore_far(range, table.narrow, k.data(), n, x.data());
 }
 
 // rANS of 32 lanes: states and words.

@@ -28,15 +28,19 @@ def kernels() -> ctypes.CDLL:
     )
     assert built.returncode == 0, built.stdout.decode()[-4000:]
     library = ctypes.CDLL(str(build / "libkernels.so"))
-    for name in ("layers", "columns", "rans"):
+    for name in ("layers", "columns", "far", "rans"):
         getattr(library, f"kernels_{name}").argtypes = [ctypes.c_int, ctypes.c_uint64]
     return library
 
 
-@pytest.mark.parametrize("what", ["layers", "columns", "rans"])
+@pytest.mark.parametrize("what", ["layers", "columns", "far", "rans"])
 def test_kernels_give_the_same_integers(what: str) -> None:
     run = getattr(kernels(), f"kernels_{what}")
     if kernels().kernels_count() == 0:
         pytest.skip("this processor runs the plain kernels alone")
     differ = [(which, seed) for which in range(kernels().kernels_count()) for seed in range(200) if run(which, seed)]
     assert not differ
+
+
+def test_plain_kernels_restore_far_cells_by_the_rules() -> None:
+    assert not [seed for seed in range(200) if kernels().kernels_far(-1, seed)]
