@@ -136,6 +136,8 @@ def _load(path: Path) -> ctypes.CDLL:
         "baler_model_bytes": (pointer, [pointer, ctypes.POINTER(size)]),
         "baler_model_shape": (None, [pointer, number, number]),
         "baler_model_latents": (ctypes.c_int, [pointer, array, pointer, pointer, size]),
+        "baler_encoder_inputs": (ctypes.c_int, [pointer, array, pointer, pointer, size]),
+        "baler_encoder_run": (ctypes.c_int, [pointer, pointer, size, pointer, size]),
         "baler_cache_add": (ctypes.c_int, [text, size, pointer]),
         "baler_cache_get": (pointer, [text]),
         "baler_cache_clear": (None, []),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 import zlib
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,9 @@ from .errors import BoundError, ConfigError, CorruptDataError, DTypeError, Shape
 from .model import BoundSpec, Model
 from .sections import MAX_BYTES
 from .settings import ModelSource, Resolved, Settings
+
+if TYPE_CHECKING:
+    from .encoders import LatentEncoder
 
 INLINE_LIMIT = 64 << 10  # compressed bytes of a model that still travel inside the codec's configuration
 Embed = Literal["auto"] | bool
@@ -46,6 +50,10 @@ class Baler(Resolved, Codec):  # type: ignore[misc]
     dtype : dtype, optional
         The structured dtype whose fields `bound` names. Without it (and without `data`) one bound may be given, which
         is for all fields of floats; integers and everything else stay exact.
+    encoder : str, optional
+        What computes the latents of a model with an autoencoder: a name from `baler_codec.encoders.available`. Default:
+        what the environment variable ``BALER_ENCODER`` says, else the native library. The frames are the same, and the
+        configuration does not hold it.
 
     Notes
     -----
@@ -70,6 +78,7 @@ class Baler(Resolved, Codec):  # type: ignore[misc]
         embed: Embed = "auto",
         data: npt.ArrayLike | None = None,
         dtype: npt.DTypeLike | None = None,
+        encoder: str | None = None,
     ) -> None:
         if embed not in ("auto", True, False):
             raise ConfigError(f'embed must be "auto", True or False, not {embed!r}')
@@ -83,6 +92,9 @@ class Baler(Resolved, Codec):  # type: ignore[misc]
             if found is not None and embed == "auto":
                 # 64 KiB that do not shrink below the limit are not worth deflating
                 self._inline = len(found) < 64 * INLINE_LIMIT and len(zlib.compress(bytes(found), 9)) <= INLINE_LIMIT
+        self._encoder = encoder
+        if encoder is not None:
+            self._latent_encoder()  # what cannot be is refused here, not in a writing thread
 
     @property
     def inline(self) -> bool:
@@ -117,7 +129,23 @@ class Baler(Resolved, Codec):  # type: ignore[misc]
             model=self._settings.native_model(array.dtype),
             bound=self._settings.bound,
             stable=self._settings.stable,
+            latents=self._latents(array),
         )
+
+    def _latents(self, array: npt.NDArray[Any]) -> npt.NDArray[np.int32] | None:
+        if self._encoder is None and not os.environ.get("BALER_ENCODER"):
+            return None
+        encoder = self._latent_encoder()
+        return encoder.latents(native.contiguous(array)) if encoder is not None else None
+
+    def _latent_encoder(self) -> LatentEncoder | None:
+        from .encoders import choose  # nobody who reads needs it
+
+        if self._encoder is None:
+            return choose.from_environment(self.model)
+        if self.model is None:
+            raise ConfigError(f"encoder={self._encoder!r} needs a trained model with latents")
+        return choose.encoder_of(self.model, self._encoder)
 
     def decode(self, buf: Any, out: Any = None) -> Any:
         """Decode one frame.
@@ -193,7 +221,7 @@ class Baler(Resolved, Codec):  # type: ignore[misc]
         if model_id is not None and not self._inline and not registry.is_installed(model_id):
             carried = self.model  # no other process would find it
         config = {key: value for key, value in self.get_config().items() if key != "id"}
-        return _restore, (type(self), config, carried)
+        return _restore, (type(self), config, carried, self._encoder)
 
     def __repr__(self) -> str:
         if self._settings.model_id is not None:
@@ -205,8 +233,9 @@ class Baler(Resolved, Codec):  # type: ignore[misc]
         return f"{type(self).__name__}({', '.join(arguments)})"
 
 
-def _restore(cls: type[Baler], config: Mapping[str, Any], carried: Model | None) -> Baler:
+def _restore(cls: type[Baler], config: Mapping[str, Any], carried: Model | None, encoder: str | None = None) -> Baler:
     codec = cls.from_config(config)
+    codec._encoder = encoder
     if carried is not None:
         codec._settings = settings.of_model(carried, codec.stable)
     return codec

@@ -84,6 +84,23 @@ class NativeModel:
         check(lib, lib.baler_model_latents(self.handle, description, _address(table), _address(out), out.size))
         return out
 
+    def encoder_inputs(self, table: npt.NDArray[Any], width: int) -> npt.NDArray[np.int16]:
+        """Return what the encoder network sees when a table is encoded: (rows, columns) → (rows, `width` inputs)."""
+        lib = library()
+        table = contiguous(table)
+        out = np.empty((table.shape[0] if table.ndim else 1, width), np.int16)
+        description = describe(table)
+        check(lib, lib.baler_encoder_inputs(self.handle, description, _address(table), _address(out), out.size))
+        return out
+
+    def run_encoder(self, inputs: npt.NDArray[np.int16]) -> npt.NDArray[np.int32]:
+        """Run the encoder network on its own inputs: (rows, inputs) → (rows, latents)."""
+        lib = library()
+        inputs = np.ascontiguousarray(inputs, np.int16)
+        out = np.empty((len(inputs), self.shape[1]), np.int32)
+        check(lib, lib.baler_encoder_run(self.handle, _address(inputs), len(inputs), _address(out), out.size))
+        return out
+
 
 def version() -> str:
     """Return the version of the native library."""

@@ -186,6 +186,25 @@ int baler_model_latents(const baler_model* m, const baler_array* array, const vo
     });
 }
 
+int baler_encoder_inputs(const baler_model* m, const baler_array* array, const void* data, int16_t* out, size_t n_out) {
+    return guarded([&] {
+        want(m != nullptr, "model");
+        want(array != nullptr, "array");
+        want(data != nullptr || n_out == 0, "data");
+        want(out != nullptr || n_out == 0, "out");
+        baler::encoder_inputs_of(*m->model, *array, data, out, n_out);
+    });
+}
+
+int baler_encoder_run(const baler_model* m, const int16_t* inputs, size_t rows, int32_t* out, size_t n_out) {
+    return guarded([&] {
+        want(m != nullptr, "model");
+        want(inputs != nullptr || rows == 0, "inputs");
+        want(out != nullptr || n_out == 0, "out");
+        baler::run_encoder_of(*m->model, inputs, rows, out, n_out);
+    });
+}
+
 int baler_cache_add(const void* bytes, size_t size, uint8_t id[32]) {
     return guarded([&] {
         baler_model* m = open_model(bytes, size);

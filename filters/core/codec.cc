@@ -5,6 +5,7 @@
 
 #include "coders.h"
 #include "grid_coder.h"
+#include "latents.h"
 #include "patches.h"
 #include "probe.h"
 #include "split.h"
@@ -217,6 +218,11 @@ void encode_numbers(const baler_array& array, const Layout& layout, const void* 
     offer(best, header, std::move(out.bytes));
 }
 
+void require_encoder(const Model& model) {
+    if (model.n_latents() == 0) fail(BALER_ERR_ARGUMENT, "this model has no autoencoder");
+    if (model.patch) fail(BALER_ERR_ARGUMENT, "this model's encoder reads patches, no rows: latents alone can be had of it");
+}
+
 }  // namespace
 
 std::vector<uint8_t> encode(const baler_array& array, const void* data, const baler_settings& settings,
@@ -354,6 +360,32 @@ void latents_of(const Model& model, const baler_array& array, const void* data, 
     const auto columns = split_doubles(latent_layout(model, array), dtype_of(array), native, &ignored);
     if (model.patch) patch_latents(model, array, columns[0], out);
     else encoder_latents(model, columns, out);
+}
+
+void encoder_inputs_of(const Model& model, const baler_array& array, const void* data, int16_t* out, size_t n_out) {
+    check_array(array, "array", BALER_ERR_ARGUMENT);
+    const Layout layout(array);
+    require_encoder(model);
+    if (array.kind == 'V' || !model_fits(model, layout))
+        fail(BALER_ERR_ARGUMENT, "the model is for tables of %u columns", model.n_columns());
+    const size_t rows = latent_rows(model, array), width = model.table->encoder.inputs.size();
+    if (n_out != rows * width) fail(BALER_ERR_BUFFER, "room for %zu inputs, %zu rows have %zu", n_out, rows, rows * width);
+    std::vector<uint8_t> copy;
+    const void* native = native_values(array, data, copy);
+    std::vector<ColumnExceptions> ignored;
+    if (model.latent_only()) {
+        encoder_inputs(*model.table, split_doubles(latent_layout(model, array), dtype_of(array), native, &ignored), rows, out);
+        return;
+    }
+    const Table table = split(layout, lattices_for(array, layout, Bound{}, &model), array.itemsize, native, &ignored);
+    encoder_inputs(*model.table, lattice_values(table), rows, out);
+}
+
+void run_encoder_of(const Model& model, const int16_t* inputs, size_t rows, int32_t* out, size_t n_out) {
+    require_encoder(model);
+    const size_t n = model.n_latents();
+    if (n_out % n || n_out / n != rows) fail(BALER_ERR_BUFFER, "room for %zu latents, %zu rows have %zu each", n_out, rows, n);
+    run_encoder(*model.table, *prepare(model, DType{'f', 4}, true), inputs, rows, out);
 }
 
 }  // namespace baler

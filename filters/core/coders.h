@@ -15,6 +15,8 @@ void builtin_decode(Table& table, ByteReader& in);
 // Trained table model (section 8). `latents`: rows x model.n_latents, row-major, or null to run the encoder network.
 void model_encode(const Model& model, const Table& table, const int32_t* latents, ByteWriter& out);
 void model_decode(const Model& model, Table& table, ByteReader& in);
+// What its encoder network sees, column after column: what the decoder of the frame will give, NaN where masked.
+std::vector<std::vector<double>> lattice_values(const Table& table);
 
 // Latent-only (section 9): values are double (exact image of the dtype), column after column.
 void latent_encode(const Model& model, const std::vector<std::vector<double>>& columns, const int32_t* latents,

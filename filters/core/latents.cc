@@ -34,6 +34,23 @@ struct Bench {
     size_t stride = 0;  // from output to output
 };
 
+int16_t z_of(const Variable& variable, double x) {
+    if (!std::isfinite(x)) return 0;
+    if (variable.spike && x == variable.spike_value) return -16384;
+    return small(round_even(4096.0 * variable.warp(x)), 16384);
+}
+
+int16_t spike_of(const Variable& variable, double x) { return variable.spike && x == variable.spike_value ? 8192 : 0; }
+
+void clip_latents(const TableModel& model, const Bench& bench, size_t rows, int32_t* latents) {
+    for (size_t l = 0; l < model.latents; l++) {
+        const Variable& variable = model.variables[model.columns + l];
+        const auto lo = static_cast<int32_t>(variable.lo), hi = static_cast<int32_t>(variable.hi);
+        for (size_t r = 0; r < rows; r++)
+            latents[r * model.latents + l] = std::clamp(bench.outputs[l * bench.stride + r], lo, hi);
+    }
+}
+
 }  // namespace
 
 void encode_latents(const TableModel& model, const Prepared& prepared, const std::vector<std::vector<double>>& columns,
@@ -43,23 +60,41 @@ void encode_latents(const TableModel& model, const Prepared& prepared, const std
     for (size_t first = 0; first < rows; first += kRows) {
         const size_t n = std::min(kRows, rows - first);
         for (size_t c = 0; c < model.columns; c++) {
-            int16_t *z = bench.feature(slots.z[c]), *spike = bench.feature(slots.spike[c]);
-            if (!z && !spike) continue;
-            const Variable& variable = model.variables[c];
             const double* x = columns[c].data() + first;
-            for (size_t i = 0; i < n; i++) {
-                const bool known = std::isfinite(x[i]), at_spike = variable.spike && x[i] == variable.spike_value;
-                if (z) z[i] = !known ? int16_t(0) : at_spike ? int16_t(-16384) : small(round_even(4096.0 * variable.warp(x[i])), 16384);
-                if (spike) spike[i] = at_spike ? 8192 : 0;
-            }
+            const Variable& variable = model.variables[c];
+            if (int16_t* z = bench.feature(slots.z[c]))
+                for (size_t i = 0; i < n; i++) z[i] = z_of(variable, x[i]);
+            if (int16_t* spike = bench.feature(slots.spike[c]))
+                for (size_t i = 0; i < n; i++) spike[i] = spike_of(variable, x[i]);
         }
         bench.run(n);
-        for (size_t l = 0; l < model.latents; l++) {
-            const Variable& variable = model.variables[model.columns + l];
-            const auto lo = static_cast<int32_t>(variable.lo), hi = static_cast<int32_t>(variable.hi);
-            for (size_t i = 0; i < n; i++)
-                latents[(first + i) * model.latents + l] = std::clamp(bench.outputs[l * bench.stride + i], lo, hi);
+        clip_latents(model, bench, n, latents + first * model.latents);
+    }
+}
+
+void encoder_inputs(const TableModel& model, const std::vector<std::vector<double>>& columns, size_t rows, int16_t* inputs) {
+    const std::vector<NetInput>& from = model.encoder.inputs;
+    for (size_t i = 0; i < from.size(); i++) {
+        const Variable& variable = model.variables[from[i].variable];
+        const double* x = columns[from[i].variable].data();
+        for (size_t r = 0; r < rows; r++)
+            inputs[r * from.size() + i] = from[i].type == InputType::spike ? spike_of(variable, x[r]) : z_of(variable, x[r]);
+    }
+}
+
+void run_encoder(const TableModel& model, const Prepared& prepared, const int16_t* inputs, size_t rows, int32_t* latents) {
+    Bench bench(prepared.encoder);
+    const FeatureSlots& slots = bench.coder.slots;
+    const std::vector<NetInput>& from = model.encoder.inputs;
+    for (size_t first = 0; first < rows; first += kRows) {
+        const size_t n = std::min(kRows, rows - first);
+        for (size_t i = 0; i < from.size(); i++) {
+            const auto& slot = from[i].type == InputType::spike ? slots.spike : slots.z;
+            if (int16_t* feature = bench.feature(slot[from[i].variable]))
+                for (size_t r = 0; r < n; r++) feature[r] = inputs[(first + r) * from.size() + i];
         }
+        bench.run(n);
+        clip_latents(model, bench, n, latents + first * model.latents);
     }
 }
 

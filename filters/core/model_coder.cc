@@ -74,17 +74,9 @@ class SlicedColumn {
     Bundle bundle_;
 };
 
-// The encoder network sees what the decoder of this frame will give.
 std::vector<int32_t> own_latents(const Model& model, const Table& table) {
-    std::vector<std::vector<double>> columns(table.columns.size());
-    for (size_t c = 0; c < columns.size(); c++) {
-        const Column& column = table.columns[c];
-        columns[c].resize(table.rows);
-        for (size_t r = 0; r < table.rows; r++)
-            columns[c][r] = column.masked(r) ? std::numeric_limits<double>::quiet_NaN() : column.lattice.value(column.k[r]);
-    }
     std::vector<int32_t> latents(table.rows * model.table->latents);
-    encode_latents(*model.table, *prepare(model, DType{'f', 4}, true), columns, table.rows, latents.data());
+    encode_latents(*model.table, *prepare(model, DType{'f', 4}, true), lattice_values(table), table.rows, latents.data());
     return latents;
 }
 
@@ -173,6 +165,17 @@ void decode_rows(const Model& model, Table& table, ByteReader& in) {
 }
 
 }  // namespace
+
+std::vector<std::vector<double>> lattice_values(const Table& table) {
+    std::vector<std::vector<double>> columns(table.columns.size());
+    for (size_t c = 0; c < columns.size(); c++) {
+        const Column& column = table.columns[c];
+        columns[c].resize(table.rows);
+        for (size_t r = 0; r < table.rows; r++)
+            columns[c][r] = column.masked(r) ? std::numeric_limits<double>::quiet_NaN() : column.lattice.value(column.k[r]);
+    }
+    return columns;
+}
 
 void model_encode(const Model& model, const Table& table, const int32_t* latents, ByteWriter& out) {
     const size_t rows = coded_rows(table);

@@ -115,6 +115,13 @@ BALER_API uint32_t baler_model_record(const baler_model* model);
 BALER_API int baler_model_latents(const baler_model* model, const baler_array* array, const void* data, int32_t* out,
                                   size_t n_out);
 
+/* The same in two halves, for encoders elsewhere (a board, a simulation) whose latents go into baler_settings. First what
+ * the encoder network of a table model sees when baler_encode codes this array: int16 (rows, its inputs), row-major. */
+BALER_API int baler_encoder_inputs(const baler_model* model, const baler_array* array, const void* data, int16_t* out,
+                                   size_t n_out);
+/* Then the network on rows of any int16: int32 (rows, latents), row-major. */
+BALER_API int baler_encoder_run(const baler_model* model, const int16_t* inputs, size_t rows, int32_t* out, size_t n_out);
+
 /* The process's model cache, which the HDF5 filter looks into first. */
 BALER_API int baler_cache_add(const void* bytes, size_t size, uint8_t id[32]);
 BALER_API baler_model* baler_cache_get(const uint8_t id[32]); /* retained, or NULL */

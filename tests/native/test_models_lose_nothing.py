@@ -305,3 +305,24 @@ def test_a_model_with_too_many_buckets_costs_no_time_and_no_chunk() -> None:
         with suppress(abi.NativeError):
             encode_with(data, table)
     assert time.process_time() - start < 3
+
+
+@pytest.mark.parametrize("seed", range(110))
+def test_the_encoder_in_two_halves_gives_the_same_frame(seed: int) -> None:
+    table, model = case(seed)
+    if model.encoder is None:
+        pytest.skip("a model without latents")
+    data, n_latents = model.pack(), len(model.latents)
+    with opened(data) as handle:
+        inputs = np.empty((len(table), len(model.encoder.inputs)), np.int16)
+        latents = np.empty((len(table), n_latents), np.int32)
+        array, at = abi.describe(table), (lambda a: ctypes.c_void_p(a.ctypes.data))
+        lib = abi.library()
+        given = (ctypes.c_void_p(handle), ctypes.byref(array), at(table), at(inputs), ctypes.c_size_t(inputs.size))
+        assert lib.baler_encoder_inputs(*given) == 0
+        size = (ctypes.c_size_t(len(inputs)), at(latents), ctypes.c_size_t(latents.size))
+        assert lib.baler_encoder_run(ctypes.c_void_p(handle), at(inputs), *size) == 0
+        # one place too few in either half is told, and nothing is written beyond it
+        assert lib.baler_encoder_inputs(*given[:-1], ctypes.c_size_t(inputs.size - 1)) != 0
+        assert lib.baler_encoder_run(*(ctypes.c_void_p(handle), at(inputs)), *size[:-1], ctypes.c_size_t(0)) != 0
+    assert encode_with(data, table, latents) == encode_with(data, table)
