@@ -24,6 +24,11 @@ struct Chosen {
 };
 Chosen choose(const Subject& subject);
 
+// About what a raster would take: by the neighbours' values alone, and by everything for as many cells of a grid that
+// these are a slab of.
+Cost hasty_raster(const Subject& subject);
+Cost rough_raster(const Subject& subject, const Extents& whole);
+
 // Of the whole grid, to be coded; its fit() comes next. `of` gets what it looks at.
 std::unique_ptr<Encoder> whole_encoder(const Subject& subject, Choice choice, std::vector<int32_t>&& u,
                                        std::vector<uint8_t>& of);

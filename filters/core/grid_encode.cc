@@ -11,6 +11,7 @@ namespace {
 using namespace grid;
 
 constexpr int kFineness = 7, kLeastFineness = 4;
+constexpr double kLookCloser[2] = {0.5, 1.7};  // another coder's bytes to a hasty estimate
 
 // Units of a closed loop: steps of the bound divided by 2^fineness + 1, so that the nearest of them and half a step of
 // the loop stay inside the bound, and half a unit of the dtype's last place beside it.
@@ -94,6 +95,29 @@ void put_part(ByteWriter& out, const std::vector<uint8_t>& part) {
 
 }  // namespace
 
+double grid_estimate(const GridChunk& chunk, const std::vector<uint64_t>& whole, const std::vector<int64_t>& k,
+                     const ColumnExceptions& exceptions, double other) {
+    const Extents extents(chunk.shape), all(whole);
+    const Classes classes = find_classes(extents, k, exceptions);
+    Units units;
+    std::vector<int32_t> u;
+    if (!find_units(*chunk.lattice, k, classes, units, u, &extents)) return HUGE_VAL;
+    SideWriter about_classes, about_units;
+    write_classes(about_classes, extents, chunk.dtype.size, classes);
+    write_units(about_units, units);
+    Subject subject;
+    subject.extents = extents;
+    subject.of = classes.of.empty() ? nullptr : classes.of.data();
+    subject.open = &u;
+    // parameters are paid once
+    const double part = static_cast<double>(extents.cells()) / static_cast<double>(all.cells());
+    const double fixed = 8 * static_cast<double>(about_classes.finish().size()) +
+                         8 * static_cast<double>(about_units.finish().size()) * part;
+    const auto bytes = [&](const Cost& c) { return (fixed + c.symbols + c.side * part) / 8; };
+    const double hasty = bytes(hasty_raster(subject));
+    return other > kLookCloser[0] * hasty && other < kLookCloser[1] * hasty ? bytes(rough_raster(subject, all)) : hasty;
+}
+
 bool grid_encode(const GridChunk& chunk, std::vector<int64_t>&& k, const ColumnExceptions& exceptions,
                  GridPayload& out) {
     const Extents extents(chunk.shape);
@@ -127,7 +151,7 @@ bool grid_encode(const GridChunk& chunk, std::vector<int64_t>&& k, const ColumnE
 
     for (int attempt = 0; attempt < 2; attempt++) {
         Chosen chosen;
-        if (!trivial && !chunk.raster_alone) chosen = choose(subject);
+        if (!trivial) chosen = choose(subject);
         Choice& choice = chosen.choice;
         out.close = chosen.close;
         SideWriter side;

@@ -9,6 +9,7 @@
 namespace baler::grid {
 
 constexpr double kSpareBelow = 65536;  // bits
+constexpr double kWorthSparing = 0.005;  // of them
 constexpr double kExact = 0x1p52;      // sums below are whole in doubles
 
 Encoder::GroupRules::GroupRules(const Order& order, const Params& params, size_t group)
@@ -152,24 +153,35 @@ void Encoder::fit_as() {
 
 // Where little is coded parameters may cost more than they save.
 void Encoder::spare() {
-    const auto bits = [&] {
-        const Cost cost = estimate();
-        return cost.symbols + cost.side;
+    const double about = roughly();
+    if (about > kSpareBelow) return;
+    const auto side_bits = [&] {
+        SideWriter side;
+        write_params(side, order_, params_);
+        return 8 * static_cast<double>(side.finish().size());
     };
-    if (roughly() > kSpareBelow) return;
-    double least = bits();
+    Cost least = estimate();
     const auto keep_if_less = [&](Params&& other, bool scales) {
         std::swap(params_, other);
+        // no more can be saved than what the parameters take
+        if (least.side - side_bits() < kWorthSparing * about) {
+            std::swap(params_, other);
+            return;
+        }
         set_rules();
-        if (scales) find_contexts();
-        const double now = bits();
-        if (now < least) {
+        auto before = decltype(context_)();
+        if (scales) {
+            before = context_;
+            find_contexts();
+        }
+        const Cost now = estimate();
+        if (now.symbols + now.side < least.symbols + least.side) {
             least = now;
             return;
         }
         std::swap(params_, other);
         set_rules();
-        if (scales) find_contexts();
+        if (scales) context_ = std::move(before);
     };
     Params flat = params_;
     for (ScaleMap& map : flat.maps) map = ScaleMap();

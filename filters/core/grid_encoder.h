@@ -18,6 +18,7 @@ struct Choice {
     int finer = 0;         // closed: extra bits of fineness a coarse level of a hierarchy gets, at most
     const GridModel* net = nullptr;  // raster, open
     double sketch = 1;     // below 1: such a part of the cells, by the neighbours' values alone (open)
+    bool rough = false;    // all of the cells, but fits by fewer samples and no maps: for an estimate
     bool final = false;    // to be coded: parameters have to pay
 
     bool operator==(const Choice& o) const {
@@ -86,8 +87,8 @@ class Encoder {
     void fit();
     // Codes all cells. Returns the symbols' stream, of 2^lane_bits lanes.
     std::vector<uint8_t> code(BitWriter& bits, int& lane_bits);
-    // Only adds up what that would cost.
-    Cost estimate();
+    // Only adds up what that would cost; `whole`: for a grid in that order of which these cells are a rough sample.
+    Cost estimate(const Order* whole = nullptr);
 
     const Order& order() const { return order_; }
     const Params& params() const { return params_; }
@@ -154,7 +155,9 @@ class Encoder {
                                          GridFeatures& f) const;
     GridStrip strip_of(const Piece& p) const { return {p.taps, order_.groups[p.group].taps.size(), p.step, p.count}; }
     double map_cells(size_t map) const;
-    template <class D> double sketched_bits();
+    bool rough() const { return choice_.sketch < 1 || choice_.rough; }
+    template <class D> double sketched_bits(const std::vector<float>& weights, double& entries);
+    std::vector<float> sample_weights(const Order* whole);
     template <class D> void fit_scales_as();
     template <class D> void fit_maps_as();
 

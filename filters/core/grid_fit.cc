@@ -9,7 +9,8 @@ namespace baler::grid {
 namespace {
 
 constexpr double kSmallGroup = 4000;  // cells below which weights must show that they pay
-constexpr double kScaleSamples = 6000;
+constexpr double kScaleSamples = 6000, kRoughScaleSamples = 3000;
+constexpr double kPerTap = 600, kRoughPerTap = 250;  // samples
 constexpr size_t kFitPiece = 8;       // neighbours in a row tell little that is new
 constexpr size_t kFewSamples = 300;   // too few to fit scales to
 
@@ -156,15 +157,14 @@ void Encoder::choose_pieces() {
 }
 
 void Encoder::fit_weights() {
-    const bool sketched = choice_.sketch < 1;
-    const double per_tap = sketched ? 250 : 600;
+    const double per_tap = rough() ? kRoughPerTap : kPerTap;
     const size_t n_groups = order_.groups.size();
     std::vector<Sampler> samplers;
     for (size_t g = 0; g < n_groups; g++) {
         const size_t taps = order_.groups[g].taps.size();
         const double m = taps ? static_cast<double>(taps - 1) : 0, cells = static_cast<double>(order_.groups[g].cells);
         const bool enough = taps > 1 && cells >= 60 * m;
-        const double wanted = enough ? std::max(sketched ? 1500.0 : 3000.0, per_tap * m) : 0;
+        const double wanted = enough ? std::max(rough() ? 1500.0 : 3000.0, per_tap * m) : 0;
         samplers.emplace_back(taps, cells * choice_.sketch, wanted);
     }
     const int32_t* goal = choice_.closed ? truth_.data() : u_;
@@ -196,7 +196,7 @@ void Encoder::fit_weights() {
         if (!samplers[g].wanted || s.count < 10 * m) continue;
         std::vector<double> defaults;
         for (size_t i = 1; i <= m; i++) defaults.push_back(order_.groups[g].taps[i].weight / 65536.0);
-        const std::vector<double> x = regression(kernels_, s, defaults, unit, sketched ? 2 : 3);
+        const std::vector<double> x = regression(kernels_, s, defaults, unit, 3);
         const double cells = static_cast<double>(order_.groups[g].cells);
         const int precision = precision_for(s, x, unit, cells);
         params.fitted = false;
@@ -212,12 +212,13 @@ void Encoder::fit_weights() {
 
 // A second stage on what the first one missed by at the taps: what is left there is not white.
 void Encoder::fit_gains() {
+    const double per_tap = rough() ? kRoughPerTap : kPerTap;
     const size_t n_groups = order_.groups.size();
     std::vector<Sampler> samplers;
     for (size_t g = 0; g < n_groups; g++) {
         const size_t taps = order_.groups[g].taps.size();
         const auto m = static_cast<double>(taps), cells = static_cast<double>(order_.groups[g].cells);
-        samplers.emplace_back(taps + 1, cells, taps && cells >= 100 * m ? std::max(3000.0, 600 * m) : 0);
+        samplers.emplace_back(taps + 1, cells, taps && cells >= 100 * m ? std::max(rough() ? 1500.0 : 3000.0, per_tap * m) : 0);
     }
     pieces([&](const Piece& piece) {
         Sampler& s = samplers[piece.group];
@@ -262,7 +263,7 @@ void Encoder::fit_scales_as() {
     std::vector<Sampler> samplers;
     for (const Group& group : order_.groups) {
         const auto cells = static_cast<double>(group.cells);
-        samplers.emplace_back(kScaleTerms + 1, cells * choice_.sketch, cells >= 400 ? kScaleSamples : 0);
+        samplers.emplace_back(kScaleTerms + 1, cells * choice_.sketch, cells >= 400 ? (rough() ? kRoughScaleSamples : kScaleSamples) : 0);
     }
     GridFeatures f;
     pieces([&](const Piece& piece) {

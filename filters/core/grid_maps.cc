@@ -10,6 +10,8 @@ namespace {
 constexpr double kMapSamples = 40000;
 constexpr size_t kBinSamples = 3000;  // of a context
 constexpr int kTallied = 31;          // numbers up to this are counted
+constexpr double kEntryBits = 4;      // of a map, in an estimate
+constexpr double kCoarse = 4;         // steps off from which on phases do not matter
 
 // What a cell's distance to its prediction means: the number to code, as tables of steps want it (phase; P rounds up).
 struct Number {
@@ -84,6 +86,70 @@ struct Bin {
             sum += s.times * bits;
         }
         return static_cast<double>(sum);
+    }
+};
+
+// Prices of small numbers in all tables.
+constexpr int kSmall = 15;  // and the escape behind them
+struct Prices {
+    float bits[kShapes][kTableScales][kPhases][2 * kSmall + 2];
+    Prices() {
+        const float* price = bits_of_frequency();
+        for (int shape = 0; shape < kShapes; shape++)
+            for (int J = 0; J < kTableScales; J++)
+                for (int phase = 0; phase < kPhases; phase++) {
+                    const SymbolTable& t = symbol_tables(shape, J)[phase];
+                    float* to = bits[shape][J][phase];
+                    const float escape = price[t.freq(t.escape())] + 7;
+                    for (int n = -kSmall; n <= kSmall; n++) {
+                        const int symbol = n + static_cast<int>(t.reach);
+                        const bool there = symbol >= 0 && static_cast<uint32_t>(symbol) < t.escape();
+                        to[n + kSmall] = there ? price[t.freq(static_cast<uint32_t>(symbol))]
+                                               : escape + static_cast<float>(length(zigzag(n)));
+                    }
+                    to[2 * kSmall + 1] = escape;
+                }
+    }
+};
+
+// A context's cells for an estimate: small numbers by phase, the others by their lengths.
+struct Tally {
+    float n[kPhases][2 * kSmall + 2] = {};
+    double off = 0, cells = 0, rest = 0;
+
+    void add(const Number& x, double distance, float times) {
+        off += distance * static_cast<double>(times);
+        cells += static_cast<double>(times);
+        const bool small = x.n >= -kSmall && x.n <= kSmall;
+        n[x.phase][small ? x.n + kSmall : 2 * kSmall + 1] += times;
+        if (!small) rest += length(zigzag(x.n)) * static_cast<double>(times);
+    }
+    double bits(int shape, int J) const {
+        static const auto* prices = new Prices;
+        const float *a = n[0], *b = prices->bits[shape][J][0];
+        float sum[8] = {};
+        for (size_t i = 0; i < kPhases * (2 * kSmall + 2); i += 8)
+            for (size_t l = 0; l < 8; l++) sum[l] += a[i + l] * b[i + l];
+        return static_cast<double>((sum[0] + sum[1] + (sum[2] + sum[3])) + (sum[4] + sum[5] + (sum[6] + sum[7])));
+    }
+    // by the best table
+    double bits() const {
+        const int middle = static_cast<int>(std::lrint(19 + 4 * std::log2(std::max(off / cells, 0.01))));
+        int J = std::clamp(middle, 0, kTableScales - 1);
+        double least = bits(2, J);
+        for (int step : {-1, 1}) {
+            bool better = false;
+            for (int next = J + step; next >= 0 && next < kTableScales; next += step) {
+                const double now = bits(2, next);
+                if (now >= least) break;
+                least = now;
+                J = next;
+                better = true;
+            }
+            if (better) break;
+        }
+        for (int shape = 0; shape < kShapes; shape++) least = std::min(least, bits(shape, J));
+        return least + rest;
     }
 };
 
@@ -172,7 +238,7 @@ void Encoder::each_coded(F&& symbol) {
 }
 
 void Encoder::fit_maps() {
-    if (choice_.sketch < 1) return;
+    if (rough()) return;
     if (narrow_) fit_maps_as<int32_t>();
     else fit_maps_as<double>();
 }
@@ -353,46 +419,65 @@ double Encoder::symbol_bits(size_t share) {
 
 double Encoder::roughly() { return narrow_ ? symbol_bits<int32_t>(kRoughShare) : symbol_bits<double>(kRoughShare); }
 
-// Of a sketch: each context by the mean of what it is off by, or by how often small numbers are rounded to.
+// Of an estimate: the best table for each context, by how often it has which number.
 template <class D>
-double Encoder::sketched_bits() {
+double Encoder::sketched_bits(const std::vector<float>& weights, double& entries) {
     static const Entropies entropies;
-    constexpr int kSmall = 7;
-    struct Tally {
-        double off = 0, cells = 0, rest = 0;
-        double n[2 * kSmall + 2] = {};  // the last: larger ones
-    };
+    const bool closed = params_.closed;
     std::vector<Tally> tallies(params_.maps.size() * kContexts);
     each_symbol<D>(1, [&](uint32_t group, D d, uint8_t context) {
         Tally& t = tallies[params_.map_of[group] * kContexts + context];
-        t.off += std::fabs(static_cast<double>(d));
-        t.cells++;
-        const int64_t n = -((128 - static_cast<int64_t>(d)) >> 8);
-        if (n >= -kSmall && n <= kSmall) {
-            t.n[n + kSmall]++;
-        } else {
-            t.n[2 * kSmall + 1]++;
-            t.rest += length(zigzag(n));
-        }
+        const Number x = number_of(d, closed, rules_[group].rules.fine);
+        const double off = closed ? static_cast<double>(x.n) : static_cast<double>(d) / 256;
+        t.add(x, std::fabs(off), weights[group]);
     });
     double bits = 0;
-    for (const Tally& t : tallies) {
+    for (Tally& t : tallies) {
         if (t.cells == 0) continue;
-        double counted = t.rest;
-        for (double n : t.n)
-            if (n > 0) counted += n * std::log2(t.cells / n);
-        bits += std::min(counted, t.cells * entropies.of(t.off / t.cells / 256));
+        entries += kEntryBits;
+        bits += t.off > kCoarse * t.cells ? t.cells * entropies.of(t.off / t.cells) : t.bits();
     }
-    return bits / std::max(1.0, static_cast<double>(looked_at_)) * static_cast<double>(order_.extents.cells());
+    return bits;
 }
 
-Cost Encoder::estimate() {
+// How many cells each that is counted stands for, by group. At a sample's edges are more cells than at the whole's:
+// they count only where there are few others.
+std::vector<float> Encoder::sample_weights(const Order* whole) {
+    const size_t n = order_.groups.size();
+    std::vector<size_t> inner(n), counted(n), looked_at(n);
+    pieces([&](const Piece& piece) {
+        looked_at[piece.group] += piece.count;
+        if (whole && walker_.lasting(piece.group, piece.taps)) inner[piece.group] += piece.count;
+    });
+    pieces([&](const Piece& piece) {
+        uint8_t* context = context_.data() + piece.index;
+        const bool many = 4 * inner[piece.group] > looked_at[piece.group];
+        if (many && !walker_.lasting(piece.group, piece.taps)) std::fill_n(context, piece.count, kNotCoded);
+        else counted[piece.group] += piece.count;
+    });
+    const Order& all = whole ? *whole : order_;
+    const bool same = all.groups.size() == n;
+    const double times = static_cast<double>(all.extents.cells()) / static_cast<double>(order_.extents.cells());
+    std::vector<float> weights(n);
+    for (size_t g = 0; g < n; g++) {
+        const double cells = static_cast<double>((same ? all : order_).groups[g].cells) * (same ? 1 : times);
+        weights[g] = static_cast<float>(cells / static_cast<double>(std::max<size_t>(counted[g], 1)));
+    }
+    return weights;
+}
+
+Cost Encoder::estimate(const Order* whole) {
     Cost cost;
-    if (choice_.sketch < 1) cost.symbols = narrow_ ? sketched_bits<int32_t>() : sketched_bits<double>();
-    else cost.symbols = narrow_ ? symbol_bits<int32_t>(1) : symbol_bits<double>(1);
+    double entries = 0;
+    if (rough()) {
+        const std::vector<float> weights = sample_weights(whole);
+        cost.symbols = narrow_ ? sketched_bits<int32_t>(weights, entries) : sketched_bits<double>(weights, entries);
+    } else {
+        cost.symbols = narrow_ ? symbol_bits<int32_t>(1) : symbol_bits<double>(1);
+    }
     SideWriter side;
     write_params(side, order_, params_);
-    cost.side = 8 * static_cast<double>(side.finish().size());
+    cost.side = 8 * static_cast<double>(side.finish().size()) + entries;
     return cost;
 }
 

@@ -5,10 +5,9 @@
 namespace baler::grid {
 namespace {
 
-constexpr size_t kLeastSample = 262144, kMostSample = 262144;  // cells
-constexpr size_t kShare = 8;       // of the grid's cells: one in so many
+constexpr size_t kLeastSample = 32768, kMostSample = 65536;  // cells
+constexpr size_t kShare = 4;       // of the grid's cells: one in so many
 constexpr size_t kLeastSide = 8;   // of a block along an axis
-constexpr size_t kPieces = 2;
 
 Lent lend(const Extents& extents, const std::vector<int32_t>& u, const uint8_t* of) {
     Lent lent{u.data(), of, extents, Walker::strides_of(extents), INT32_MAX, INT32_MIN};
@@ -42,12 +41,11 @@ Lent Whole::turned(int by) const {
 
 Sample::Sample(const Subject& subject, const Whole& whole, int by) {
     const Extents& all = subject.extents;
-    const size_t wanted = std::clamp(all.cells() / kShare, kLeastSample, kMostSample);
     Extents part = all;
     part.blocks = 1;
-    whole_ = all.cells() <= 2 * wanted;
+    const size_t wanted = std::clamp(all.cells() / kShare, subject.closed ? kMostSample : kLeastSample, kMostSample);
+    whole_ = 2 * all.cells() <= 3 * wanted;
     if (!whole_) {
-        part.blocks = kPieces;
         // the longest side is halved; rows may be longer
         while (part.cells() > wanted) {
             size_t longest = 0;
@@ -68,10 +66,9 @@ Sample::Sample(const Subject& subject, const Whole& whole, int by) {
     if (subject.closed) closed_.reserve(cells);
     if (subject.of) of_.reserve(cells);
     for (size_t b = 0; b < extents_.blocks; b++) {
-        size_t origin = b * all.blocks / extents_.blocks * all.block();
-        // at a quarter of what is left, and at three quarters
-        for (size_t d = 0; d < 4; d++)
-            origin += (lent.extents.n[d] - extents_.n[d]) * (2 * b + 1) / (2 * extents_.blocks) * strides[d];
+        // a block is all of a grid or lies in the middle of the grid in the middle
+        size_t origin = (whole_ ? b : all.blocks / 2) * all.block();
+        for (size_t d = 0; d < 4; d++) origin += (lent.extents.n[d] - extents_.n[d]) / 2 * strides[d];
         for (size_t v = 0; v < extents_.n[0]; v++)
             for (size_t t = 0; t < extents_.n[1]; t++)
                 for (size_t y = 0; y < extents_.n[2]; y++) {
@@ -84,7 +81,5 @@ Sample::Sample(const Subject& subject, const Whole& whole, int by) {
                 }
     }
 }
-
-Lent Sample::lent() const { return lend(extents_, open_, of()); }
 
 }  // namespace baler::grid

@@ -1,4 +1,4 @@
-// A grid as those who choose for it look at it: the whole, lent and turned by strides alone, and a sample of blocks.
+// A grid as those who choose for it look at it: the whole, lent and turned by strides alone, and a block of it.
 #pragma once
 
 #include "grid_choose.h"
@@ -17,7 +17,7 @@ class Whole {
     std::vector<int32_t> filled_;
 };
 
-// Some blocks of a grid, turned.
+// A block of a grid, or all of it, turned.
 class Sample {
   public:
     Sample(const Subject& subject, const Whole& whole, int by);
@@ -25,7 +25,6 @@ class Sample {
     const std::vector<int32_t>& open() const { return open_; }
     const std::vector<int32_t>& closed() const { return closed_; }
     const uint8_t* of() const { return of_.empty() ? nullptr : of_.data(); }
-    Lent lent() const;
     bool whole() const { return whole_; }  // that is all there is
 
   private:

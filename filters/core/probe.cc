@@ -16,7 +16,8 @@ namespace {
 constexpr size_t kFewRows = 1024, kManyRows = 8192;      // of the built-in coder's pieces together
 constexpr size_t kFewBytes = 8192, kManyBytes = 65536;   // of the byte coder's piece
 constexpr size_t kSlab = 16384;    // cells at least of the slab that tells tables from grids
-constexpr double kClearlyWorse = 1.25;
+constexpr double kClearlyWorse = 1.25, kWorseThanGrid = 1.1;
+constexpr double kFewBytesOfSlab = 600;  // mostly parameters
 constexpr double kTablesInPiece = 0.93;
 // The built-in coder saves up to a third of what columns cost one by one where they look like each other little.
 constexpr size_t kSimpleRows = 256;
@@ -272,14 +273,13 @@ Prospects prospects(const baler_array& array, const void* native, const Lattice&
         exceptions.clear();
         table = split(flat, {lattice}, slab.itemsize, data, &exceptions);
     }
-    GridPayload grid;
-    GridChunk chunk{dtype_of(slab), flat.shape, &lattice, data, 0};
-    chunk.raster_alone = true;
-    if (!grid_encode(chunk, std::move(table.columns[0].k), exceptions[0], grid)) return {true, false};
-    const double a = static_cast<double>(coded.bytes.size()) * kTablesInPiece, b = static_cast<double>(grid.bytes.size());
+    const GridChunk chunk{dtype_of(slab), flat.shape, &lattice, data, 0};
+    const double a = static_cast<double>(coded.bytes.size()) * kTablesInPiece;
+    const double b = grid_estimate(chunk, Layout::flat(array).shape, table.columns[0].k, exceptions[0], a);
     // the coder of tables takes much memory for small items: then it has to be better, not only nearly as good
     const bool heavy = slab.itemsize == 1 && value_count(array) > (1u << 20);
-    return {a < b * (heavy ? 0.95 : kClearlyWorse), b < a * kClearlyWorse};
+    const bool unclear = a < kFewBytesOfSlab && !heavy;
+    return {unclear || a < b * (heavy ? 0.95 : kWorseThanGrid), unclear || b < a * kClearlyWorse};
 }
 
 bool bytes_could_win(const uint8_t* data, size_t size, uint32_t itemsize, size_t best) {
