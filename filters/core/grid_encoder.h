@@ -128,6 +128,7 @@ class Encoder {
     template <class D> void fit_as();
     template <class D> void open_offs();
     template <class D> void closed_run();
+    struct RowTaps;
     template <class D> void closed_serial(const Piece& piece, const GroupRules& rules, D* d);
     template <class D> void contexts_as();
     template <class D> double symbol_bits(size_t share);

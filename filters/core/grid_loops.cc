@@ -145,10 +145,52 @@ void Encoder::closed_run() {
     });
 }
 
+// Taps of a row of cells of which each needs the ones before it: what those outside the row add up to is found for all of
+// them at once, the others are left for each cell.
+struct Encoder::RowTaps {
+    bool split;
+    size_t n = 0;  // inside the row
+    ptrdiff_t at[kMaxTaps];
+    int64_t weight[kMaxTaps], gain[kMaxTaps];
+    double weighed[kStrip], gained[kStrip];
+
+    RowTaps(const GridStripKernels& kernels, const GridStrip& row, const GroupRules& g, const int32_t* u,
+            const int32_t* s)
+        : split(row.at && row.count >= kFewCells && g.exact_weights && g.exact_gains) {
+        if (!split) return;
+        double outer_weight[kMaxTaps], outer_gain[kMaxTaps];
+        const auto step = static_cast<ptrdiff_t>(row.step), count = static_cast<ptrdiff_t>(row.count);
+        for (size_t i = 0; i < row.taps; i++) {
+            outer_weight[i] = g.weight[i];
+            outer_gain[i] = g.gain[i];
+            const ptrdiff_t back = -row.at[i];
+            if (back <= 0 || back % step || back / step >= count) continue;
+            at[n] = row.at[i];
+            weight[n] = static_cast<int64_t>(g.weight[i]);
+            gain[n++] = static_cast<int64_t>(g.gain[i]);
+            outer_weight[i] = outer_gain[i] = 0;
+        }
+        kernels.sums(u, row, outer_weight, weighed);
+        if (s) kernels.sums(s, row, outer_gain, gained);
+    }
+    int64_t first(size_t i, const int32_t* u) const {
+        auto sum = static_cast<int64_t>(weighed[i]);
+        for (size_t t = 0; t < n; t++) sum += weight[t] * u[at[t]];
+        return (sum + 128) >> 8;
+    }
+    int64_t correction(size_t i, const int32_t* s) const {
+        auto sum = static_cast<int64_t>(gained[i]);
+        for (size_t t = 0; t < n; t++) sum += gain[t] * s[at[t]];
+        return (sum + (1 << 15)) >> 16;
+    }
+};
+
 // Cell by cell, where each needs the one before it.
 template <class D>
 void Encoder::closed_serial(const Piece& piece, const GroupRules& g, D* d) {
     const Rules& rules = g.rules;
+    const bool fed_back = rules.params->fed_back && !s_.empty();
+    const RowTaps taps(kernels_, strip_of(piece), g, own_.data() + piece.at, fed_back ? s_.data() + piece.at : nullptr);
     for (size_t i = 0, p = piece.at; i < piece.count; i++, p += piece.step) {
         int32_t* u = own_.data() + p;
         if (of_ && of_[p]) {
@@ -158,8 +200,14 @@ void Encoder::closed_serial(const Piece& piece, const GroupRules& g, D* d) {
             continue;
         }
         int32_t* s = s_.empty() ? nullptr : s_.data() + p;
-        const int64_t first = piece.taps ? rules.predict(u, piece.taps) : rules.alone(before(p));
-        const int64_t P = piece.taps ? rules.corrected(first, s, piece.taps) : first;
+        int64_t first, P;
+        if (taps.split) {
+            first = rules.clip(taps.first(i, u));
+            P = fed_back ? rules.clip(first + taps.correction(i, s)) : first;
+        } else {
+            first = piece.taps ? rules.predict(u, piece.taps) : rules.alone(before(p));
+            P = piece.taps ? rules.corrected(first, s, piece.taps) : first;
+        }
         const int64_t rounded = (P + 128) >> 8;
         const int64_t n = (truth_[p] - rounded + (int64_t(1) << (rules.fine - 1))) >> rules.fine;
         *u = static_cast<int32_t>(rounded + n * (int64_t(1) << rules.fine));

@@ -41,6 +41,8 @@ struct GridStripKernels {
     // power of two from 2^-8 down; base: null for none
     void (*weigh)(const int32_t* x, const GridStrip& row, const double* weight, double scale, const double* base,
                   double low, double high, double* P);
+    // sum of weight * x, all sums below 2^52
+    void (*sums)(const int32_t* x, const GridStrip& row, const double* weight, double* sum);
     void (*misses)(const int32_t* u, const GridStrip& row, const double* P, int32_t* s);
     // back from misses that were not clipped
     void (*firsts)(const int32_t* u, const int32_t* s, const GridStrip& row, double* P);

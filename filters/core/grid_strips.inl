@@ -12,12 +12,11 @@ BALER_TARGET static inline double clipped(double x, double low, double high) {
     return x > high ? high : x;
 }
 
-// S: the step where it is known, else 0.
+// sum[i] += the weighted taps of a cell. S: the step where it is known, else 0.
 template <size_t S>
-BALER_TARGET static void weigh_steps(const int32_t* x, const GridStrip& row, const double* weight, double scale,
-                                     const double* base, double low, double high, double* P) {
+BALER_TARGET static inline void add_taps(const int32_t* x, const GridStrip& row, const double* weight, double* sum) {
     const size_t n = row.count, step = S ? S : row.step;
-    double sum[kStrip], w[kStripTaps];
+    double w[kStripTaps];
     const int32_t* tap[kStripTaps];
     size_t used = 0;
     for (size_t t = 0; t < row.taps; t++) {
@@ -25,7 +24,6 @@ BALER_TARGET static void weigh_steps(const int32_t* x, const GridStrip& row, con
         tap[used] = x + row.at[t];
         w[used++] = weight[t];
     }
-    for (size_t i = 0; i < n; i++) sum[i] = 0.5;
     size_t t = 0;
     for (; t + 4 <= used; t += 4) {
         const int32_t *a = tap[t], *b = tap[t + 1], *c = tap[t + 2], *d = tap[t + 3];
@@ -35,6 +33,21 @@ BALER_TARGET static void weigh_steps(const int32_t* x, const GridStrip& row, con
     }
     for (; t < used; t++)
         for (size_t i = 0; i < n; i++) sum[i] += w[t] * tap[t][i * step];
+}
+
+BALER_TARGET static void sums(const int32_t* x, const GridStrip& row, const double* weight, double* sum) {
+    for (size_t i = 0; i < row.count; i++) sum[i] = 0;
+    if (row.step == 1) add_taps<1>(x, row, weight, sum);
+    else add_taps<0>(x, row, weight, sum);
+}
+
+template <size_t S>
+BALER_TARGET static void weigh_steps(const int32_t* x, const GridStrip& row, const double* weight, double scale,
+                                     const double* base, double low, double high, double* P) {
+    const size_t n = row.count;
+    double sum[kStrip];
+    for (size_t i = 0; i < n; i++) sum[i] = 0.5;
+    add_taps<S>(x, row, weight, sum);
     // with the half a sum is never half-way between multiples: to round it is to add half a multiple and to round down
     if (base)
         for (size_t i = 0; i < n; i++) P[i] = clipped(base[i] + whole(sum[i] * scale), low, high);
@@ -227,6 +240,7 @@ BALER_TARGET static void rests(const float* columns, size_t n, const float* x, f
 }
 
 constexpr GridStripKernels kernels = {weigh,
+                                    sums,
                                     misses,
                                     firsts,
                                     {open_row<int32_t>, records_row<int32_t>, closed_row<int32_t>, features_row<int32_t>},
