@@ -92,7 +92,7 @@ double repeated(const uint8_t* data, size_t size, size_t itemsize) {
 
 // The same of rows, told by some columns first.
 double repeated_rows(const Table& table) {
-    constexpr size_t slots = size_t(1) << 14, told_by = 4;
+    constexpr size_t slots = size_t(1) << 14, told_by = 4, looked_at = 64;
     const size_t n = table.columns.size();
     std::vector<uint32_t> seen(slots);
     std::vector<const int64_t*> k;
@@ -108,11 +108,11 @@ double repeated_rows(const Table& table) {
     size_t rows = 0, runs = 0, picked = 0, again = 0;
     for (size_t r = 1; r < table.rows; r++) {
         const bool now = hash(r, (n + told_by - 1) / told_by) >> 60 == 0;
-        if (!now && r % 16) continue;
+        if (!now && r % looked_at) continue;
         const uint64_t h = hash(r, 1);
         const bool run = h == hash(r - 1, 1);
-        rows += r % 16 == 0;
-        runs += r % 16 == 0 && run;
+        rows += r % looked_at == 0;
+        runs += r % looked_at == 0 && run;
         if (!now || run) continue;
         picked++;
         uint32_t& slot = seen[static_cast<size_t>(h >> 40 & (slots - 1))];
