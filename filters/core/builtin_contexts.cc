@@ -9,7 +9,7 @@ namespace baler::builtin {
 
 namespace {
 
-constexpr size_t kColumnsBack = 64, kPartners = 3, kCandidates = 8, kGlance = 1024;
+constexpr size_t kColumnsBack = 64, kPartners = 3, kCandidates = 8, kGlance = 512;
 constexpr size_t kScoreGroups = 24;
 
 struct Candidate {
