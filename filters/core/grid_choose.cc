@@ -19,7 +19,7 @@ constexpr size_t kSampled = 4, kFinalists = 3;
 constexpr size_t kLarge = 600000;    // cells of which a block says little
 constexpr double kPromising = 1.25;  // hasty estimates up to so much more than the least are looked at on a sample
 constexpr double kNearly = 1.05, kNearlyLevels = 1.07, kNearlyLarge = 1.09;  // ... and such estimates on the whole
-constexpr double kLittle = 0.5, kFewBits = 50000, kHardlyAny = 4096;  // a cell, and in all: estimates are poor
+constexpr double kLittle = 0.5, kFewBits = 20000, kHardlyAny = 4096;  // a cell, and in all: estimates are poor
 constexpr double kPromisingLittle = 2.5, kNearlyLittle = 1.3, kNearlyFew = 2;
 constexpr double kNearlyClosed = 1.15, kNearlySlices = 1.3;
 constexpr double kSmooth = 1;        // bits a cell below which finer coarse levels are tried
@@ -177,7 +177,7 @@ class Chooser {
             chosen.close = open_ < 1.1 * offers_[0].first;
             return chosen;
         }
-        if (sample(0).whole()) return chosen;
+        if (sample(0).whole() && open_ >= kFewBits) return chosen;
         std::vector<Choice> last;
         const size_t cells = subject_.extents.cells();
         const bool flat = !can_turn(subject_.extents);
