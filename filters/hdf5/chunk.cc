@@ -102,6 +102,10 @@ size_t code_chunk(const Host& host, const Params& p, const baler_array& array, c
 // A failing filter would lose the data, or crash HDF5 when the file is closed.
 size_t encode_chunk(const Host& host, const Params& p, const void* chunk, size_t nbytes, void* out, size_t capacity) {
     const baler_array array = p.array(nbytes);  // throws when what is written could not be read
+    const size_t room = encoded_capacity(p, nbytes);
+    if (capacity < room)
+        fail(BALER_ERR_BUFFER, "a chunk of %zu bytes takes up to %zu, the output buffer has %zu: see baler_chunk_bound",
+             nbytes, room, capacity);
     size_t written = 0;
     try {
         written = code_chunk(host, p, array, chunk, out, capacity);
