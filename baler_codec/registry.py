@@ -16,6 +16,7 @@ _ID = re.compile(r"(?:sha256:)?([0-9a-f]{64})\Z")
 _registered: dict[str, Model] = {}
 _lock = threading.Lock()
 _SHIPPED = Path(__file__).parent / "models"
+_SYSTEM = (Path("/usr/local/share/baler/models"), Path("/usr/share/baler/models"))  # as the HDF5 filter has them
 
 
 def load(source: str | os.PathLike[str]) -> Model:
@@ -117,9 +118,9 @@ def list_models() -> dict[str, Model]:
 
 
 def folders() -> list[Path]:
-    """Return the folders searched: ``BALER_MODEL_PATH``, then the user's."""
+    """Return the folders searched: ``BALER_MODEL_PATH``, then the user's, then the system's."""
     named = os.environ.get("BALER_MODEL_PATH", "").split(os.pathsep)
-    return [Path(folder) for folder in named if folder] + [user_folder()]
+    return [Path(folder) for folder in named if folder] + [user_folder(), *_SYSTEM]
 
 
 def user_folder() -> Path:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from .. import native
 from ..errors import ModelNotFoundError
 from ._chunks import Chunks, Place, converts
 from ._selection import box_of
@@ -78,6 +79,8 @@ def read(dataset: Any, selection: Any = (), *, threads: int | None = None) -> An
     ------
     CorruptDataError
         If a chunk is damaged.
+    ModelNotFoundError
+        If the model is nowhere; the text names the places searched.
     """
     selected = box_of(selection, dataset.shape) if dataset.shape is not None else None
     chunks = Chunks.of(dataset) if selected is not None else None
@@ -94,7 +97,10 @@ def read(dataset: Any, selection: Any = (), *, threads: int | None = None) -> An
         for _ in work:
             pass
     except ModelNotFoundError:
-        return dataset[selection]  # the filter looks into all open files
+        try:
+            return dataset[selection]  # the filter looks into all open files
+        except OSError as error:
+            raise ModelNotFoundError(native.last_error()) from error
     return out.reshape(selected.shape)
 
 

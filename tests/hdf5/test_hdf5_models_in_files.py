@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from hdf5_checks import Run, within
+from hdf5_checks import Run, forget_model, within
 
 import baler_codec as baler
 from baler_codec import hdf5
@@ -117,3 +117,23 @@ def test_read_model_refuses_altered_bytes_and_embed_replaces_them(tmp_path: Path
             hdf5.read_model(file)
         assert hdf5.embed(file, model) == path
         assert hdf5.read_model(file) == model
+
+
+def test_reading_through_our_helper_says_what_is_missing(tmp_path: Path, table, model, run: Run) -> None:
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        file.create_dataset("x", data=table, chunks=(64, 3), **hdf5.Baler(model))
+    forget_model(tmp_path / "t.h5", model)
+    package = str(Path(baler.__file__).parent.parent)
+    code = """
+        import h5py, baler_codec as baler
+        with h5py.File("t.h5") as file:
+            for read in (baler.hdf5.read, baler.hdf5.read_model):
+                try:
+                    read(file["x"])
+                except baler.errors.ModelNotFoundError as error:
+                    print(error)
+    """
+    done = run(code, PYTHONPATH=package, BALER_LIBRARY=str(baler.native.library_path()))
+    first, second = done.stdout.splitlines()
+    assert model.id in first and "looked in" in first and "BALER_MODEL_PATH" in first
+    assert model.id in second and "embed" in second

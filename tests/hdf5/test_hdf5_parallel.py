@@ -138,7 +138,7 @@ def test_a_missing_model_is_named(tmp_path: Path, table: npt.NDArray[np.float32]
     code = f"""
 import h5py, baler_codec as baler
 try: baler.hdf5.read(h5py.File({str(tmp_path / "m.h5")!r})["t"])
-except OSError as error: print(error.__notes__)
+except baler.errors.ModelNotFoundError as error: print(error)
 """
     assert model.id in subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
