@@ -15,13 +15,14 @@ constexpr size_t kManyCells = 131072;  // of which only one candidate is kept
 constexpr double kHopeless = 1.12;   // a turn's raster to the best so far
 // What misses tell, which a hasty look does not see, helps rasters most; less where there is little to code.
 constexpr double kMissesTell = 0.85, kMissesTellLittle = 0.95;
-constexpr size_t kSampled = 4, kFinalists = 3;
+constexpr size_t kSampled = 4, kFinalists = 4, kFinalistsElsewhere = 6;
 constexpr size_t kLarge = 600000;    // cells of which a block says little
 constexpr double kPromising = 1.25;  // hasty estimates up to so much more than the least are looked at on a sample
 constexpr double kNearly = 1.05, kNearlyLevels = 1.07, kNearlyLarge = 1.09;  // ... and such estimates on the whole
 constexpr double kLittle = 0.5, kFewBits = 20000, kHardlyAny = 4096;  // a cell, and in all: estimates are poor
 constexpr double kPromisingLittle = 2.5, kNearlyLittle = 1.3, kNearlyFew = 2;
-constexpr double kNearlyClosed = 1.15, kNearlySlices = 1.3;
+constexpr double kNearlyClosed = 1.2, kNearlySlices = 1.6;
+constexpr double kElsewhere = 1.6, kNearlyElsewhere = 2.5;  // a sample that is not like the whole tells little
 constexpr double kSmooth = 1;        // bits a cell below which finer coarse levels are tried
 constexpr double kCloseBelow = 2;    // bits a cell from which on a closed loop gains nothing
 
@@ -56,6 +57,9 @@ class Chooser {
   private:
     using Offer = std::pair<double, Choice>;  // bits
 
+    static bool same(const Choice& a, const Choice& b) {
+        return a.scan == b.scan && a.turn == b.turn && a.fitted == b.fitted && a.closed == b.closed;
+    }
     static bool less(const Offer& a, const Offer& b) { return a.first < b.first; }
 
     Choice plain(Scan scan, int by) const {
@@ -180,6 +184,10 @@ class Chooser {
         if (sample(0).whole() && open_ >= kFewBits) return chosen;
         std::vector<Choice> last;
         const size_t cells = subject_.extents.cells();
+        const double apart = usual_ratio_ * usual_ratio_;  // haste of the whole to the sample
+        const bool elsewhere = apart > kElsewhere || apart < 1 / kElsewhere;
+        const size_t most = elsewhere ? kFinalistsElsewhere : kFinalists;
+        bool open_there = false;
         const bool flat = !can_turn(subject_.extents);
         for (const auto& [bits, c] : offers_) {
             // first slices cost more, and are more of a sample's
@@ -188,8 +196,12 @@ class Chooser {
             const double few = open_ < kHardlyAny ? HUGE_VAL : kNearlyFew;
             const double open = open_ < kFewBits ? few : little_ ? kNearlyLittle : usual;
             const double closed = c.scan == Scan::slices && smooth_ ? kNearlySlices : kNearlyClosed;
-            const double nearly = !c.closed ? open : open_ < kFewBits || flat ? kNearlyFew : closed;
-            if (last.size() < kFinalists && bits < offers_[0].first * nearly) last.push_back(c);
+            double nearly = !c.closed ? open : open_ < kFewBits || flat ? kNearlyFew : closed;
+            if (elsewhere) nearly = std::max(nearly, kNearlyElsewhere);
+            // a closed loop has to beat an open one on the whole, that which haste likes best if the sample tells little
+            const bool open_too = !c.closed && (elsewhere ? same(c, looks_[0].second) : !open_there);
+            if ((last.size() < most && bits < offers_[0].first * nearly) || open_too) last.push_back(c);
+            open_there |= !c.closed;
         }
         if (last.size() == 1) return chosen;
         // the most promising one last: it need not be fitted again
