@@ -1,6 +1,10 @@
 """`python -m benchmarks` does every part on little data, says what a peer wins, and takes files of one's own."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,10 +12,22 @@ import pytest
 pytest.importorskip("hdf5plugin")
 pytest.importorskip("matplotlib")
 
+import baler_codec
 from benchmarks import page, speed_report
 from benchmarks.__main__ import main
 
 RNG = np.random.default_rng(6)
+
+
+@pytest.mark.parametrize("package", ["benchmarks", "firmware"])
+def test_in_a_checkout_the_installed_package_is_what_runs(package):
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONSAFEPATH"}
+    code = f"import {package}, baler_codec; print(baler_codec.__file__)"
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True, check=True
+    )
+    assert Path(done.stdout.strip()) == Path(baler_codec.__file__)
 
 
 @pytest.fixture(scope="module")

@@ -50,11 +50,13 @@ class Build:
             settings.append(f"-DCMAKE_CXX_COMPILER={self.compiler}")
         if shutil.which("ninja"):
             settings += ["-G", "Ninja"]
+        # which the tests want for themselves; Emscripten's scripts find their modules beside them
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONSAFEPATH"}
         for command in (
             ["cmake", "-S", str(HERE), "-B", str(folder), *settings],
             ["cmake", "--build", str(folder), "--parallel", str(len(os.sched_getaffinity(0)))],
         ):
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
             assert done.returncode == 0, f"{self.name} does not build:\n{done.stdout[-6000:]}{done.stderr[-2000:]}"
         return [*self.runner, str(next(f for f in (folder / "driver.js", folder / "driver") if f.exists()))]
 
