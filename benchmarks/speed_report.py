@@ -109,8 +109,8 @@ def _threads(found: dict[str, Any]) -> list[str]:
     if "failed" in found:
         return [*lines, f"No figure: {found['failed']}", ""]
     lines += [
-        f"{found['chunks']} chunks of {found['chunk_bytes'] / 2**20:.1f} MiB, seconds on the wall. Zarr keeps the pool of its",
-        "first call, so its rows say little here; in processes of their own two threads gain x1.6 to 1.7 writing.",
+        f"{found['chunks']} chunks of {found['chunk_bytes'] / 2**20:.1f} MiB, seconds on the wall. "
+        "Zarr keeps the pool of its first call: its rows say little of two threads.",
         "",
         "| | one thread | two | gain |",
         "|---|---|---|---|",
