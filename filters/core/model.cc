@@ -92,7 +92,8 @@ std::vector<Bound> read_bounds(ByteReader in) {
         b.value = in.f64();
         if (b.kind > BALER_BOUND_LATENT) in.damaged("a bound has an unknown kind");
         const bool valued = b.kind == BALER_BOUND_ABS || b.kind == BALER_BOUND_PW_REL;
-        if (valued ? !(std::isfinite(b.value) && b.value > 0) : b.value != 0 || std::signbit(b.value))
+        const bool too_wide = b.kind == BALER_BOUND_PW_REL && b.value >= 1;
+        if (too_wide || (valued ? !(std::isfinite(b.value) && b.value > 0) : b.value != 0 || std::signbit(b.value)))
             in.damaged("a bound's value is impossible");
         if ((b.kind == BALER_BOUND_LATENT) != (bounds[0].kind == BALER_BOUND_LATENT))
             in.damaged("the bound latent holds for all columns or for none");

@@ -9,6 +9,7 @@ from pathlib import Path
 import models
 import numpy as np
 import pytest
+import twin
 
 from baler_codec import Baler, Model, errors, native
 
@@ -203,3 +204,14 @@ def test_sizes_that_nothing_backs_are_refused_at_once():
         body = frame[:-4].replace(shape, varint(claimed) + varint(2), 1)
         with pytest.raises(NAMED):
             Baler().decode(sealed(body))
+
+
+@pytest.mark.parametrize(
+    "bound", [(models.PW_REL, 1.0), (models.PW_REL, 1e300), (models.ABS, -1.0), (models.EXACT, 1.0)]
+)
+def test_a_model_of_an_impossible_bound_is_refused(bound):
+    model = models.Model(bounds=[(models.ABS, 0.5), bound]).pack()
+    with pytest.raises(errors.CorruptDataError, match="bound"):
+        native.NativeModel(model)
+    with pytest.raises(twin.ModelInvalidError, match="bound"):
+        twin.read_model(model)

@@ -166,6 +166,7 @@ def _bounds(reader: Reader) -> list[tuple[int, float]]:
     for kind, value in bounds:
         require(kind in (EXACT, ABS, PW_REL, LATENT), "kind of bound")
         require(value == 0 if kind in (EXACT, LATENT) else math.isfinite(value) and value > 0, "value of a bound")
+        require(kind != PW_REL or value < 1, "value of a relative bound")
     require(len({kind == LATENT for kind, _ in bounds}) == 1, "bound latent is for all columns or for none")
     return bounds
 
