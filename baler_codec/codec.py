@@ -141,11 +141,7 @@ class Baler(Resolved, Codec):  # type: ignore[misc]
     def _latent_encoder(self) -> LatentEncoder | None:
         from .encoders import choose  # nobody who reads needs it
 
-        if self._encoder is None:
-            return choose.from_environment(self.model)
-        if self.model is None:
-            raise ConfigError(f"encoder={self._encoder!r} needs a trained model with latents")
-        return choose.encoder_of(self.model, self._encoder)
+        return choose.latent_encoder(self.model, self._encoder)
 
     def decode(self, buf: Any, out: Any = None) -> Any:
         """Decode one frame.

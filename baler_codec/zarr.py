@@ -56,8 +56,9 @@ class BalerCodec(ArrayBytesCodec):
 
     Parameters
     ----------
-    model, bound, stable, embed, data, dtype
-        As for `baler_codec.Baler`; or one `Baler`, whose settings are taken.
+    model, bound, stable, embed, data, dtype, encoder
+        As for `baler_codec.Baler`; or one `Baler`, whose settings are taken. An encoder is this object's: an array
+        that is opened again has the one of ``BALER_ENCODER``.
 
     Examples
     --------
@@ -79,10 +80,16 @@ class BalerCodec(ArrayBytesCodec):
         embed: Embed = "auto",
         data: npt.ArrayLike | None = None,
         dtype: npt.DTypeLike | None = None,
+        encoder: str | None = None,
     ) -> None:
-        codec = model if isinstance(model, Baler) else Baler(model, bound, stable, embed=embed, data=data, dtype=dtype)
-        if codec is model and bound is not None:
-            raise BoundError("BalerCodec(Baler(...)) takes the settings of the Baler: give the bound there")
+        if isinstance(model, Baler):
+            if bound is not None:
+                raise BoundError("BalerCodec(Baler(...)) takes the settings of the Baler: give the bound there")
+            if encoder is not None:
+                raise ConfigError("BalerCodec(Baler(...)) takes the encoder of the Baler: give it there")
+            codec = model
+        else:
+            codec = Baler(model, bound, stable, embed=embed, data=data, dtype=dtype, encoder=encoder)
         object.__setattr__(self, "codec", codec)
 
     @classmethod
@@ -173,6 +180,7 @@ def create(
     bound: BoundSpec | None = None,
     stable: bool = True,
     embed: Embed = "auto",
+    encoder: str | None = None,
     zarr_format: Literal[2, 3] = 3,
     chunks: tuple[int, ...] | None = None,
     shards: tuple[int, ...] | None = None,
@@ -188,7 +196,7 @@ def create(
         Where to: a path, a URL, a store.
     data : array_like
         What to write. ``range`` bounds refer to it.
-    model, bound, stable, embed
+    model, bound, stable, embed, encoder
         As for `baler_codec.Baler`.
     zarr_format : {3, 2}
         Format of the array.
@@ -210,7 +218,7 @@ def create(
         of this package.
     """
     array = np.asarray(data)
-    codec = Baler(model, bound, stable, embed=embed, data=array)
+    codec = Baler(model, bound, stable, embed=embed, data=array, encoder=encoder)
     if codec.model is not None and not codec.inline:
         store_model(store, codec.model, name=name)
     if zarr_format == 2:

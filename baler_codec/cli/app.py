@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import BalerError
+from .encoders import list_encoders
 from .hdf5 import hdf5
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ app = typer.Typer(
 models = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Models known to this machine.")
 app.add_typer(models, name="models")
 app.add_typer(hdf5, name="hdf5")
+app.command("encoders")(list_encoders)
 
 SourceArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="FILE[:OBJECT]: .npy .npz .root .h5 .zarr")]
 Columns = Annotated[str | None, typer.Option("--columns", help='only these, e.g. "Jet_pt,Jet_*"')]
@@ -34,6 +36,9 @@ BoundOption = Annotated[
     ),
 ]
 ModelOption = Annotated[str | None, typer.Option("--model", help="a model file, id, or name")]
+EncoderOption = Annotated[
+    str | None, typer.Option("--encoder", help="what computes latents; `baler encoders` lists what can run here")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace an existing file")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="no progress bar, no notes")]
 
@@ -150,6 +155,7 @@ def compress(
     latent: Annotated[bool, typer.Option("--latent", help="store latents only: no bound is kept")] = False,
     chunk_rows: Annotated[int | None, typer.Option(help="rows of a chunk")] = None,
     zarr_format: Annotated[int, typer.Option(help="2 or 3")] = 3,
+    encoder: EncoderOption = None,
     unstable: Annotated[
         bool, typer.Option("--unstable", help="written once: smaller grids, values may move if re-encoded")
     ] = False,
@@ -178,6 +184,7 @@ def compress(
             zarr_format=zarr_format,
             overwrite=overwrite,
             progress=_bar(quiet),
+            encoder=encoder,
         )
         stored = sum(f.stat().st_size for f in path.rglob("*") if f.is_file()) if path.is_dir() else path.stat().st_size
         print(f"{path}: {data.nbytes} -> {stored} bytes, ratio {data.nbytes / max(stored, 1):.2f}")

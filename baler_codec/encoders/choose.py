@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ..errors import ConfigError
 from ..model import Model
+from . import plugins
 from .backend import EncoderBackend, Native, Reference
 from .rtl import Rtl
 from .spec import EncoderSpec
@@ -27,13 +28,33 @@ class EncoderFallbackWarning(RuntimeWarning):
 
 
 def names() -> tuple[str, ...]:
-    """Names of all backends."""
-    return tuple(_BACKENDS)
+    """Names of all backends: those of this package, then those that other packages bring under names of their own."""
+    return (*_BACKENDS, *(name for name in plugins.names() if name not in _BACKENDS))
 
 
 def available() -> dict[str, str | None]:
     """Say for every backend why it cannot run here; None where it can."""
-    return {name: backend.unavailable() for name, backend in _BACKENDS.items()}
+    return {name: _unavailable(name) for name in names()}
+
+
+def latent_encoder(model: Model | None, name: str | None) -> LatentEncoder | None:
+    """Return the encoder of this name, without one that of ``BALER_ENCODER``; None: the native library encodes."""
+    if name is None:
+        return from_environment(model)
+    if model is None:
+        raise ConfigError(f"encoder={name!r} needs a trained model with latents")
+    return encoder_of(model, name)
+
+
+def _kind(name: str) -> type[EncoderBackend]:
+    return _BACKENDS[name] if name in _BACKENDS else plugins.load(name)
+
+
+def _unavailable(name: str) -> str | None:
+    try:
+        return _kind(name).unavailable()
+    except Exception as error:  # another package's code
+        return f"does not load ({type(error).__name__}: {error})"
 
 
 class LatentEncoder:
@@ -58,8 +79,8 @@ class LatentEncoder:
     """
 
     def __init__(self, model: Model, name: str) -> None:
-        if name not in _BACKENDS:
-            raise ConfigError(f"no encoder is called {name!r}: there are {', '.join(_BACKENDS)}")
+        if name not in names():
+            raise ConfigError(f"no encoder is called {name!r}: there are {', '.join(names())}")
         self.name = name
         self._model, self._lock = model, threading.Lock()
         self._spec = EncoderSpec.of(model)
@@ -79,13 +100,13 @@ class LatentEncoder:
                 return None
 
     def _start(self) -> EncoderBackend | None:
-        reason = _BACKENDS[self.name].unavailable()
+        reason = _unavailable(self.name)
         if reason is not None:
             self._fall_back(f"cannot run here: {reason}")
             return None
         golden = self._spec.golden_inputs()
         try:
-            backend = _BACKENDS[self.name](self._spec, self._model)
+            backend = _kind(self.name)(self._spec, self._model)
             given = np.asarray(backend.encode(golden))
         except Exception as error:
             self._fall_back(f"does not start ({type(error).__name__}: {error})")

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py  # type: ignore[import-untyped]
 import numpy as np
@@ -15,9 +15,13 @@ import numpy.typing as npt
 
 from .. import native, registry
 from .._plugin_path import FILTER_ID
-from ..errors import ModelNotFoundError
+from ..bound import is_numeric
+from ..errors import BalerError, ModelNotFoundError
 from ._embedding import filter_settings, read_model
 from ._selection import Slices, common, inside
+
+if TYPE_CHECKING:
+    from ..encoders import LatentEncoder
 
 Place = tuple[int, ...]  # of a chunk's first cell
 
@@ -32,6 +36,7 @@ class Chunks:
     words: native.Words
     fill: npt.NDArray[Any]
     filled: bool  # whether cells that nobody wrote have the fill value
+    encoder: LatentEncoder | None = None  # what computes latents; None: the native library
 
     @classmethod
     def of(cls, dataset: Any) -> Chunks | None:
@@ -106,7 +111,21 @@ class Chunks:
                 with np.errstate(over="ignore", invalid="ignore"):
                     target[...] = source
             memory = whole
-        return native.encode_chunk(self.words, memory)
+        return self._encode(memory)
+
+    def _encode(self, memory: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        if self.encoder is None or not is_numeric(self.dtype):
+            return native.encode_chunk(self.words, memory)
+        written = filter_settings(self.dataset)
+        try:
+            latents = self.encoder.latents(memory)
+            if latents is None:
+                return native.encode_chunk(self.words, memory)
+            model = written.native_model(self.dtype)
+            frame = native.encode(memory, model=model, stable=written.stable, latents=latents)
+        except BalerError:
+            return native.encode_chunk(self.words, memory)  # what cannot be coded as asked the filter stores exactly
+        return np.frombuffer(frame, np.uint8)
 
     def _cells(self, at: Place) -> Slices:
         return tuple(slice(a, a + n) for a, n in zip(at, self.shape, strict=True))

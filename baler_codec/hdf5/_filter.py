@@ -41,6 +41,8 @@ class Baler(Resolved, h5py.filters.FilterRefBase):  # type: ignore[misc]
     dtype : dtype, optional
         The structured dtype of a compound dataset, whose fields `bound` names; one bound is for all fields of floats.
         What is not said to have a bound is exact, and so are compound datasets of which no dtype is given.
+    encoder : None
+        Refused by name: the filter is native code that cannot call another encoder. `write` can.
 
     Notes
     -----
@@ -64,7 +66,13 @@ class Baler(Resolved, h5py.filters.FilterRefBase):  # type: ignore[misc]
         stable: bool = True,
         data: npt.ArrayLike | None = None,
         dtype: npt.DTypeLike | None = None,
+        encoder: str | None = None,
     ) -> None:
+        if encoder is not None:
+            raise ConfigError(
+                f"encoder={encoder!r}: HDF5's filter is native code, which cannot call another encoder: make the "
+                f"dataset without data, then baler_codec.hdf5.write(dataset, array, encoder={encoder!r})"
+            )
         self._take(settings.resolve(model, bound, stable, data, dtype))
 
     def _take(self, resolved: Settings) -> None:

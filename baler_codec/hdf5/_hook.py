@@ -25,6 +25,7 @@ from ..errors import BalerError
 from ..settings import Settings
 from ._doctor import datasets
 from ._embedding import embed, filter_settings, read_model
+from ._encoder import tell_of_environment
 
 _TARGET_BYTES = 1 << 20  # of a table's chunk: what HDF5 keeps in its chunk cache by default
 _MAX_COLUMNS = 1024
@@ -87,6 +88,8 @@ def _creating(original: Callable[..., Any]) -> Callable[..., Any]:
             keywords["chunks"] = _table_chunks(shape, dtype, data, keywords.get("maxshape"))
         dataset = original(self, name, shape, dtype, data, **keywords)
         _finish(dataset)
+        if data is not None:
+            tell_of_environment(dataset)
         return dataset
 
     create_dataset._baler = True  # type: ignore[attr-defined]

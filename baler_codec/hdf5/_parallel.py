@@ -14,12 +14,20 @@ import numpy.typing as npt
 from .. import native
 from ..errors import ModelNotFoundError
 from ._chunks import Chunks, Place, converts
+from ._encoder import encoder_for, refuse_or_tell
 from ._selection import box_of
 
 _T = TypeVar("_T")
 
 
-def write(dataset: Any, array: npt.ArrayLike, selection: Any = (), *, threads: int | None = None) -> None:
+def write(
+    dataset: Any,
+    array: npt.ArrayLike,
+    selection: Any = (),
+    *,
+    threads: int | None = None,
+    encoder: str | None = None,
+) -> None:
     """Write an array as ``dataset[selection] = array`` does, with the chunks coded in parallel.
 
     Parameters
@@ -32,6 +40,14 @@ def write(dataset: Any, array: npt.ArrayLike, selection: Any = (), *, threads: i
         Where to; all of the dataset unless told.
     threads : int, optional
         Default: as many as the processors that this process may use.
+    encoder : str, optional
+        What computes the latents of a model with an autoencoder, as for `baler_codec.Baler`. Default: what the
+        environment variable ``BALER_ENCODER`` says, else the native library.
+
+    Raises
+    ------
+    ConfigError
+        If an encoder is asked for by name and only HDF5 itself can write: its filter cannot call one.
 
     Notes
     -----
@@ -47,11 +63,13 @@ def write(dataset: Any, array: npt.ArrayLike, selection: Any = (), *, threads: i
     selected = box_of(selection, dataset.shape) if dataset.shape is not None else None
     chunks = Chunks.of(dataset) if selected is not None else None
     if selected is None or chunks is None or values.shape != selected.shape or not converts(values.dtype, chunks.dtype):
+        refuse_or_tell(dataset, encoder)
         dataset[selection] = array
         return
     box = selected.box
     values = values.reshape([b.stop - b.start for b in box])
     chunks.find_model()
+    chunks.encoder = encoder_for(dataset, encoder)
     stored = chunks.stored()
     work = _in_order(lambda at: chunks.frame(values, box, at, at in stored), chunks.touched(box), threads)
     for at, frame in work:

@@ -32,6 +32,7 @@ def write(
     zarr_format: int = 3,
     overwrite: bool = False,
     progress: bool = False,
+    encoder: str | None = None,
 ) -> Path:
     """Write a source into ``FILE[:OBJECT]`` (npy, npz, HDF5 or Zarr by the name of the file).
 
@@ -51,6 +52,8 @@ def write(
         Whether an existing file may be replaced.
     progress : bool
         Whether to show a progress bar on stderr.
+    encoder : str, optional
+        What computes the latents of a model with an autoencoder, as for `baler_codec.Baler`.
 
     Returns
     -------
@@ -74,9 +77,9 @@ def write(
         elif kind == "npz":
             _write_npz(temporary, name or DEFAULT_NAME, source)
         elif kind == "hdf5":
-            _write_hdf5(temporary, name.strip("/") or DEFAULT_NAME, source, settings, chunks, progress)
+            _write_hdf5(temporary, name.strip("/") or DEFAULT_NAME, source, settings, chunks, encoder, progress)
         else:
-            _write_zarr(temporary, name.strip("/"), source, settings, chunks, zarr_format, progress)
+            _write_zarr(temporary, name.strip("/"), source, settings, chunks, zarr_format, encoder, progress)
     return path
 
 
@@ -141,7 +144,13 @@ def _write_npz(path: Path, name: str, source: Source) -> None:
 
 
 def _write_hdf5(
-    path: Path, name: str, source: Source, settings: Settings | None, chunks: tuple[int, ...], progress: bool
+    path: Path,
+    name: str,
+    source: Source,
+    settings: Settings | None,
+    chunks: tuple[int, ...],
+    encoder: str | None,
+    progress: bool,
 ) -> None:
     try:
         import h5py  # type: ignore[import-untyped]
@@ -158,7 +167,10 @@ def _write_hdf5(
             dataset = file.create_dataset(name, source.shape, source.dtype, chunks=chunks, **filter)
         _describe(dataset.attrs, source, settings)
         for start, block in _blocks(source, _rows(chunks), progress, path.name):
-            dataset[_slice(source, start, block)] = block
+            if encoder is None and not os.environ.get("BALER_ENCODER"):
+                dataset[_slice(source, start, block)] = block
+            else:  # the filter itself can call no encoder
+                hdf5.write(dataset, block, _slice(source, start, block), threads=1, encoder=encoder)
 
 
 def _write_zarr(
@@ -168,6 +180,7 @@ def _write_zarr(
     settings: Settings | None,
     chunks: tuple[int, ...],
     zarr_format: int,
+    encoder: str | None,
     progress: bool,
 ) -> None:
     try:
@@ -183,7 +196,7 @@ def _write_zarr(
         "zarr_format": zarr_format,
     }
     if settings is not None:
-        options |= _zarr_codec(settings, zarr_format)
+        options |= _zarr_codec(settings, zarr_format, encoder)
     if name:
         zarr.open_group(str(path), mode="w", zarr_format=zarr_format)  # type: ignore[arg-type]
         options["name"] = name
@@ -193,14 +206,15 @@ def _write_zarr(
         array[_slice(source, start, block)] = block
 
 
-def _zarr_codec(settings: Settings, zarr_format: int) -> dict[str, Any]:
-    if zarr_format == 2:
-        from ..codec import Baler
+def _zarr_codec(settings: Settings, zarr_format: int, encoder: str | None) -> dict[str, Any]:
+    from ..codec import Baler
 
-        return {"compressors": Baler(settings.model, settings.bound, settings.stable, embed=True)}
+    codec = Baler(settings.model, settings.bound, settings.stable, embed=True, encoder=encoder)
+    if zarr_format == 2:
+        return {"compressors": codec}
     from ..zarr import BalerCodec
 
-    return {"serializer": BalerCodec(settings.model, settings.bound, settings.stable, embed=True), "compressors": None}
+    return {"serializer": BalerCodec(codec), "compressors": None}
 
 
 def _describe(attributes: Any, source: Source, settings: Settings | None) -> None:
