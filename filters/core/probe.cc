@@ -26,6 +26,9 @@ constexpr double kBelowSimple = 0.68;
 constexpr double kBelowPlanes = 0.4;
 // A piece pays for its own tables, the whole chunk only once.
 constexpr double kPieceOverWhole = 0.85, kPartOverWhole = 0.7;
+// The least bytes that a match takes, and the longest windows that are compared to find how long matches are.
+constexpr double kBytesOfMatch = 2;
+constexpr size_t kLongestWindow = 1024;
 
 Table pieces(const Table& table, size_t rows) {
     const size_t half = rows / 2, from[2] = {table.rows / 4 - half / 2, table.rows / 4 * 3 - half / 2};
@@ -64,10 +67,10 @@ baler_array middle_slab(const baler_array& array, const uint8_t*& data) {
     return slab;
 }
 
-// Share of the items that begin 16 bytes which have been seen before, near or far. Windows are picked by their content,
-// one in 32; a window equal to the one of the item before counts always.
-double repeated(const uint8_t* data, size_t size, size_t itemsize) {
-    constexpr size_t window = 16, slots = size_t(1) << 16;
+// Share of the items that begin `window` bytes (a multiple of 8) which have been seen before, near or far. Windows are
+// picked by what they begin with, one in 32; a window equal to the one of the item before counts always.
+double repeated(const uint8_t* data, size_t size, size_t itemsize, size_t window = 16) {
+    constexpr size_t slots = size_t(1) << 16;
     if (size < 2 * window + itemsize) return 0;
     std::vector<uint32_t> seen(slots);
     uint64_t before = 0;
@@ -75,25 +78,48 @@ double repeated(const uint8_t* data, size_t size, size_t itemsize) {
     for (size_t at = 0; at + window <= size; at += itemsize, items++) {
         const uint64_t a = eight_bytes(data + at), b = eight_bytes(data + at + 8);
         const uint64_t mixed = (a ^ (b << 32 | b >> 32)) * 0x9E3779B97F4A7C15u;
-        const uint64_t h = mixed ^ (mixed >> 29) ^ b * 0xBF58476D1CE4E5B9u;
-        if (items && h == before) runs++;
-        else if (h >> 59 == 0) {
+        uint64_t h = mixed ^ (mixed >> 29) ^ b * 0xBF58476D1CE4E5B9u;
+        const bool run = items && h == before && !std::memcmp(data + at + 16, data + at + 16 - itemsize, window - 16);
+        before = h;
+        if (run) {
+            runs++;
+        } else if (h >> 59 == 0) {
+            for (size_t i = 16; i < window; i += 8) {
+                h = (h ^ eight_bytes(data + at + i)) * 0x9E3779B97F4A7C15u;
+                h ^= h >> 29;
+            }
             picked++;
             uint32_t& slot = seen[static_cast<size_t>(h >> 43 & (slots - 1))];
             const auto tag = static_cast<uint32_t>(h) | 1;
             again += slot == tag;
             slot = tag;
         }
-        before = h;
     }
     const double run = static_cast<double>(runs) / static_cast<double>(items);
     return run + (1 - run) * (picked ? static_cast<double>(again) / static_cast<double>(picked) : 0);
 }
 
+// Where everything else is far smaller, matches have to be long: can they be so long, on average, that even the least
+// bytes one takes are fewer than what else is known? `share` is that of windows of 16 bytes.
+bool matches_are_long(const uint8_t* data, size_t size, size_t itemsize, double share, size_t best) {
+    const double needed = kBytesOfMatch * static_cast<double>(size) / static_cast<double>(best + 1);
+    double length = 8 * (1 + share);  // the mean over all places, window after window
+    for (size_t window = 16; length < needed; window *= 2) {
+        if (window == kLongestWindow || share == 0) return share > 0;
+        const double longer = repeated(data, size, itemsize, 2 * window);
+        length += static_cast<double>(window) * (share + longer) / 2;
+        share = longer;
+    }
+    return true;
+}
+
 // The same of rows, told by some columns first.
 double repeated_rows(const Table& table) {
-    constexpr size_t slots = size_t(1) << 14, told_by = 4, looked_at = 64;
+    constexpr size_t slots = size_t(1) << 14, told_by = 4, enough = 512;
     const size_t n = table.columns.size();
+    int bits = 4;
+    while ((table.rows >> bits) > enough) bits++;
+    const size_t looked_at = size_t(4) << bits;
     std::vector<uint32_t> seen(slots);
     std::vector<const int64_t*> k;
     for (const Column& c : table.columns) k.push_back(c.k.data());
@@ -107,7 +133,7 @@ double repeated_rows(const Table& table) {
     };
     size_t rows = 0, runs = 0, picked = 0, again = 0;
     for (size_t r = 1; r < table.rows; r++) {
-        const bool now = hash(r, (n + told_by - 1) / told_by) >> 60 == 0;
+        const bool now = hash(r, (n + told_by - 1) / told_by) >> (64 - bits) == 0;
         if (!now && r % looked_at) continue;
         const uint64_t h = hash(r, 1);
         const bool run = h == hash(r - 1, 1);
@@ -288,7 +314,8 @@ bool bytes_could_win(const uint8_t* data, size_t size, uint32_t itemsize, size_t
     double once;
     if (piece_could_win(data + (size - length) / 2 / itemsize * itemsize, length, size, itemsize, best, once)) return true;
     // what repeats over longer distances than the piece is long
-    return 1 - repeated(data, size, itemsize) < once;
+    const double share = repeated(data, size, itemsize);
+    return 1 - share < once && matches_are_long(data, size, itemsize, share, best);
 }
 
 bool bytes_could_win(const Layout& layout, const Table& table, const std::vector<ColumnExceptions>& exceptions,
