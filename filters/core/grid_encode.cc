@@ -4,6 +4,8 @@
 #include "grid_choose.h"
 #include "grid_coder.h"
 #include "scalar.h"
+#include "spare_memory.h"
+#include "spare_rows.h"
 
 namespace baler {
 namespace {
@@ -120,13 +122,14 @@ double grid_estimate(const GridChunk& chunk, const std::vector<uint64_t>& whole,
 
 bool grid_encode(const GridChunk& chunk, std::vector<int64_t>&& k, const ColumnExceptions& exceptions,
                  GridPayload& out) {
+    const MemoryKept kept;
     const Extents extents(chunk.shape);
     const size_t n = extents.cells();
     Classes classes = find_classes(extents, k, exceptions);
     Units units;
     std::vector<int32_t> u;
     if (!find_units(*chunk.lattice, k, classes, units, u, &extents)) return false;
-    std::vector<int64_t>().swap(k);
+    give_rows(std::move(k));
     const uint8_t* of = classes.of.empty() ? nullptr : classes.of.data();
 
     Loop loop;

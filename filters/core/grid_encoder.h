@@ -6,6 +6,7 @@
 
 #include "grid_net.h"
 #include "grid_strips.h"
+#include "spare_memory.h"
 
 namespace baler::grid {
 
@@ -26,25 +27,6 @@ struct Choice {
                net == o.net;
     }
 };
-
-// A vector that leaves what it is resized by as memory has it: for what is written before it is read.
-template <class T>
-struct Unset : std::allocator<T> {
-    template <class U>
-    struct rebind {
-        using other = Unset<U>;
-    };
-    template <class U>
-    void construct(U* at) {
-        ::new (static_cast<void*>(at)) U;
-    }
-    template <class U, class... Args>
-    void construct(U* at, Args&&... args) {
-        ::new (static_cast<void*>(at)) U(std::forward<Args>(args)...);
-    }
-};
-template <class T>
-using Unwritten = std::vector<T, Unset<T>>;
 
 // Sizes of what was made, in bits.
 struct Cost {
