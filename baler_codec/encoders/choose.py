@@ -15,12 +15,13 @@ from ..errors import ConfigError
 from ..model import Model
 from . import plugins
 from .backend import EncoderBackend, Native, Reference
+from .pynq_backend import Pynq
 from .rtl import Rtl
 from .spec import EncoderSpec
 from .torch_backend import Torch
 
 ENVIRONMENT = "BALER_ENCODER"
-_BACKENDS: dict[str, type[EncoderBackend]] = {b.name: b for b in (Native, Reference, Torch, Rtl)}
+_BACKENDS: dict[str, type[EncoderBackend]] = {b.name: b for b in (Native, Reference, Torch, Rtl, Pynq)}
 
 
 class EncoderFallbackWarning(RuntimeWarning):
