@@ -1,12 +1,13 @@
 """The files that make a bitstream usable by the encoder `pynq`.
 
 ``python -m firmware.board_overlay ENCODER.bit SPEC.json`` writes the description (.json) that goes beside a bitstream.
-With ``--emulated`` it writes a .bit without content and a least .hwh too, for the emulated board.
+With ``--emulated`` it writes a .bit that configures nothing and a least .hwh too, for the emulated board.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import struct
 from pathlib import Path
 
@@ -33,20 +34,22 @@ def emulated(bitstream: Path, spec: EncoderSpec, *, lanes: int = LANES, length_b
     length_bits : int
         Width of the DMA's length register: a transfer has fewer than 2^length_bits bytes.
     """
-    bitstream.write_bytes(_bit())
-    bitstream.with_suffix(".hwh").write_text(_hwh(16 * lanes, length_bits))
+    hwh = _hwh(16 * lanes, length_bits)
+    bitstream.with_suffix(".hwh").write_text(hwh)
+    # pynq keeps what it has parsed under the hash of the .bit: other contents, another .bit
+    bitstream.write_bytes(_bit(hashlib.sha512((hwh + spec.id).encode()).digest()))
     overlay = Overlay(bitstream, spec.id, lanes)
     overlay.describe()
     return overlay
 
 
-def _bit() -> bytes:
-    """Return the head of a .bit file, and 64 bytes of nothing."""
+def _bit(content: bytes) -> bytes:
+    """Put the head of a .bit file before its content."""
     fields = {"a": "encoder;emulated", "b": "emulated", "c": "2026/01/01", "d": "00:00:00"}
     head = struct.pack(">H9xH", 9, 1)
     for key, text in fields.items():
         head += key.encode() + struct.pack(">H", len(text) + 1) + text.encode() + b"\0"
-    return head + b"e" + struct.pack(">I", 64) + bytes(64)
+    return head + b"e" + struct.pack(">I", len(content)) + content
 
 
 def _hwh(width: int, length_bits: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import multiprocessing
@@ -18,6 +19,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import ConfigError
 from ..model import Model
 from . import pynq_driver as driver
 from .backend import EncoderBackend
@@ -54,7 +56,11 @@ class Board:
     def from_environment(cls) -> Board:
         """Take ``BALER_PYNQ_BITSTREAM``, ``_PYTHON``, ``_DOWNLOAD`` (1 or 0) and ``_SECONDS``."""
         get = os.environ.get
-        return cls(get(BITSTREAM, ""), get(PYTHON, ""), get(DOWNLOAD, "1") != "0", float(get(SECONDS) or 10.0))
+        try:
+            seconds = float(get(SECONDS) or cls.seconds)
+        except ValueError:
+            raise ConfigError(f"{SECONDS}={get(SECONDS)!r} is not a number of seconds") from None
+        return cls(get(BITSTREAM, ""), get(PYTHON, ""), get(DOWNLOAD, "1") != "0", seconds)
 
 
 class Pynq(EncoderBackend):
@@ -120,19 +126,19 @@ class _Worker:
     """The process that runs `pynq_driver`."""
 
     def __init__(self, python: str) -> None:
-        self._pid, self._python = os.getpid(), python
+        self._pid, self._python, self._answered = os.getpid(), python, False
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the process)
         self._pipe, theirs = multiprocessing.Pipe()
         with theirs:
             # -I: the paths of this Python's packages are nothing for that one
             command = [python, "-I", driver.__file__, str(theirs.fileno())]
-            self._process = subprocess.Popen(
-                command,
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=self._log,
-                stderr=self._log,
-            )
+            log = self._log
+            try:
+                self._process = subprocess.Popen(
+                    command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                )
+            except OSError as error:
+                raise driver.PynqMissingError(f"{python} does not start ({error}); {_INSTALL}") from error
         self._end = weakref.finalize(self, _end, self._pid, self._pipe, self._process, self._log)
 
     def ask(self, message: bytes, size: int, seconds: float) -> bytes:
@@ -149,13 +155,17 @@ class _Worker:
             if len(answer) != 1 + size:
                 raise driver.ConnectionLostError(f"{len(answer) - 1} bytes of latents came back, not {size}")
         except (EOFError, BrokenPipeError, ConnectionResetError):
-            self._process.wait(_GRACE)
-            raise driver.ConnectionLostError(
-                f"the process that drives the board ended ({self._python}): {self._last_words()}"
-            ) from None
-        except Exception:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_GRACE)
+            text = f"the process that drives the board ended ({self._python}): {self._last_words()}"
+            self._end()
+            if self._answered:
+                raise driver.ConnectionLostError(text) from None
+            raise driver.PynqMissingError(f"{text}; {_INSTALL}") from None
+        except BaseException:  # an interrupt too: what is on its way would be taken for the answer to the next question
             self._end()
             raise
+        self._answered = True
         return answer[1:]
 
     def _last_words(self) -> str:
@@ -166,9 +176,8 @@ class _Worker:
 
 def _error(told: bytes) -> driver.BoardError:
     name, text = json.loads(told)
-    kind = getattr(driver, name, driver.BoardError)
-    found: driver.BoardError = kind(f"{text}; {_INSTALL}" if kind is driver.PynqMissingError else text)
-    return found
+    kind = {kind.__name__: kind for kind in driver.BoardError.__subclasses__()}.get(name, driver.BoardError)
+    return kind(f"{text}; {_INSTALL}" if kind is driver.PynqMissingError else text)
 
 
 def _end(pid: int, pipe: Connection, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:

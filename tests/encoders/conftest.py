@@ -10,6 +10,7 @@ from baler_codec.encoders import EncoderSpec
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from chance_models import chance_model
+from models import LATENT
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +49,10 @@ def vectors():
         return np.concatenate([chance, edges, near, single, [low, high, 0 * low]]).astype(np.int16)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def encoder():
+    """A small latent-only model with its specification, and a table for it."""
+    model, table = chance_model(14, columns=3, latents=2, kind=LATENT)
+    return model, EncoderSpec.of(model), table

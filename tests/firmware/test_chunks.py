@@ -8,21 +8,13 @@ import numpy as np
 import pytest
 
 from baler_codec import Baler, native
-from baler_codec.encoders import EncoderFallbackWarning, available, choose
+from baler_codec.encoders import EncoderFallbackWarning, available
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from chance_models import chance_model
 from models import LATENT
 from written import CONTAINERS, chunk
-
-
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    choose.encoder_of.cache_clear()
-    yield
-    choose.encoder_of.cache_clear()
 
 
 def test_a_chunk_of_the_circuit_has_the_hash_of_the_librarys_in_every_container(cache, tmp_path):

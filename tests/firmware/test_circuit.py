@@ -34,9 +34,9 @@ def rows_for(spec, n):
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory):
+def cache(circuits):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XDG_CACHE_HOME", str(circuits))
         yield
 
 
