@@ -12,6 +12,7 @@ import typer
 from ..errors import BalerError
 from .encoders import list_encoders
 from .hdf5 import hdf5
+from .streams import store, stream
 
 if TYPE_CHECKING:
     from ..io import Source
@@ -26,6 +27,8 @@ models = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Models k
 app.add_typer(models, name="models")
 app.add_typer(hdf5, name="hdf5")
 app.command("encoders")(list_encoders)
+app.command("stream")(stream)
+app.command("store")(store)
 
 SourceArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="FILE[:OBJECT]: .npy .npz .root .h5 .zarr")]
 Columns = Annotated[str | None, typer.Option("--columns", help='only these, e.g. "Jet_pt,Jet_*"')]

@@ -71,7 +71,7 @@ def write(
     if not path.parent.is_dir():
         raise BalerError(f"{path}: the directory {path.parent} does not exist")
     chunks = chunk_shape(source, chunk_rows)
-    with _replacing(path) as temporary:
+    with replacing(path) as temporary:
         if kind == "npy":
             _write_npy(temporary, source)
         elif kind == "npz":
@@ -97,7 +97,7 @@ def chunk_shape(source: Source, rows: int | None) -> tuple[int, ...]:
 
 
 @contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
     """Give a name beside `path` to write to; it takes the place of `path` only when all went well."""
     folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     temporary = folder / path.name
@@ -165,7 +165,7 @@ def _write_hdf5(
         else:
             filter = hdf5.Baler(settings.model, bound=settings.bound, stable=settings.stable)
             dataset = file.create_dataset(name, source.shape, source.dtype, chunks=chunks, **filter)
-        _describe(dataset.attrs, source, settings)
+        describe(dataset.attrs, source, settings)
         for start, block in _blocks(source, _rows(chunks), progress, path.name):
             if encoder is None and not os.environ.get("BALER_ENCODER"):
                 dataset[_slice(source, start, block)] = block
@@ -201,7 +201,7 @@ def _write_zarr(
         zarr.open_group(str(path), mode="w", zarr_format=zarr_format)  # type: ignore[arg-type]
         options["name"] = name
     array = zarr.create_array(str(path), **options)
-    _describe(array.attrs, source, settings)
+    describe(array.attrs, source, settings)
     for start, block in _blocks(source, _rows(chunks), progress, path.name):
         array[_slice(source, start, block)] = block
 
@@ -217,7 +217,7 @@ def _zarr_codec(settings: Settings, zarr_format: int, encoder: str | None) -> di
     return {"serializer": BalerCodec(codec), "compressors": None}
 
 
-def _describe(attributes: Any, source: Source, settings: Settings | None) -> None:
+def describe(attributes: Any, source: Source, settings: Settings | None) -> None:
     """Attributes for people and for `open_source`: strings only."""
     if source.columns:
         attributes["column_names"] = json.dumps(list(source.columns))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import twin
+import twin.stream
 
-from baler_codec import Baler, Model
+from baler_codec import Baler, Model, stream
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 NAMES = sorted(p.stem for p in FIXTURES.glob("*.frame"))
@@ -52,6 +54,18 @@ def test_frames(name):
             == "sha256:" + hashlib.sha256(model).hexdigest()
             == Model.from_bytes(model).id
         )
+
+
+def test_a_stream_of_latents():
+    told = (FIXTURES / "latents.blrs").read_bytes()
+    expected = np.load(FIXTURES / "latents-values.npy")
+    assert np.concatenate(list(stream.read(io.BytesIO(told)))).tobytes() == expected.tobytes()
+    found = twin.stream.read(told)
+    assert found.end == (300, 43) and len(found.frames) == 3 and found.model is not None
+    values = np.concatenate([twin.decode(frame, found.model)[:rows] for _, rows, frame in found.frames])
+    for numbers, rows in found.outliers:
+        values[twin.decode(numbers, None).astype(int)] = twin.decode(rows, None)
+    assert values.tobytes() == expected.tobytes()
 
 
 def test_hdf5():
