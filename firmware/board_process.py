@@ -17,8 +17,9 @@ from types import TracebackType
 
 import numpy as np
 
-from baler_codec.encoders.pynq_backend import PYTHON, Board, Pynq
+from baler_codec.encoders.pynq_backend import Board, Pynq
 from baler_codec.encoders.pynq_driver import REMOTE
+from baler_codec.encoders.pynq_worker import PYTHON
 from baler_codec.encoders.spec import EncoderSpec
 
 from .board_overlay import LENGTH_BITS, emulated

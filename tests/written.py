@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,17 @@ def chunk(container: str, folder: Path, model: Model, table: npt.NDArray[Any], e
     array[...] = table
     (found,) = [f for f in (folder / "t.zarr").rglob("*") if f.is_file() and f.name in ("0.0", "0")]
     return found.read_bytes()
+
+
+def chunks(folder: Path, model: Model, table: npt.NDArray[Any], encoders: list[str]) -> set[bytes]:
+    """Write a table in every container with each of the encoders, of which none may fall back; the chunks' bytes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return {
+            chunk(container, folder / f"{container} {name}", model, table, name)
+            for container in CONTAINERS
+            for name in encoders
+        }
 
 
 def sha256(frame: bytes) -> str:

@@ -37,6 +37,10 @@ class NoBoardError(BoardError):
     """No board is there, or none answers at its address."""
 
 
+class BoardBusyError(BoardError):
+    """Somebody else uses the board."""
+
+
 class BitstreamNotFoundError(BoardError):
     """The bitstream, or a file that belongs to it, does not exist."""
 

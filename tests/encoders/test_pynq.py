@@ -3,6 +3,8 @@
 import json
 import os
 import sys
+import tempfile
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +13,7 @@ from baler_codec.encoders import EncoderFallbackWarning, choose, pynq_backend
 from baler_codec.encoders.pynq_backend import Board, Pynq
 from baler_codec.encoders.pynq_driver import (
     BitstreamNotFoundError,
+    BoardBusyError,
     BoardError,
     ConnectionLostError,
     DmaError,
@@ -22,8 +25,10 @@ LANES = 4
 
 
 @pytest.fixture
-def overlay(encoder, tmp_path):
-    """The files of a bitstream."""
+def overlay(encoder, tmp_path, monkeypatch):
+    """The files of a bitstream, for a board that no other process of this machine knows of."""
+    monkeypatch.delenv("PYNQ_REMOTE_DEVICES", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     for kind in ("bit", "hwh"):
         (tmp_path / f"encoder.{kind}").write_bytes(b"any")
     made = Overlay(tmp_path / "encoder.bit", encoder[1].id, LANES)
@@ -145,6 +150,29 @@ def test_answers_of_another_length_or_kind_are_not_taken_for_latents(
         backend.encode(spec.golden_inputs()[:10])
     with pytest.raises((BoardError, OSError)):  # and none is asked again
         backend.encode(spec.golden_inputs()[:10])
+
+
+ECHO = "host.send_bytes(b'\\1' + rows[: len(rows) // 3])"  # 6 inputs, 2 latents
+
+
+def test_models_with_one_encoder_share_the_board_and_all_others_are_refused(overlay, encoder, monkeypatch, tmp_path):
+    model, spec, _ = encoder
+    echoing(monkeypatch, tmp_path, ECHO)
+    where = Board(str(overlay.bitstream), sys.executable)
+    first, second = Pynq(spec, model, where), Pynq(spec, model, where)
+    assert first._worker is second._worker
+    with pytest.raises(BoardBusyError, match="another process, or another encoder of this one, uses the board here"):
+        Pynq(spec, model, replace(where, seconds=9.0))
+    monkeypatch.setenv("PYNQ_REMOTE_DEVICES", "127.0.0.9")
+    elsewhere = Pynq(spec, model, where)
+    assert elsewhere._worker is not first._worker
+    monkeypatch.delenv("PYNQ_REMOTE_DEVICES")
+    assert first.encode(spec.golden_inputs()[:10]).shape == (10, 2)
+    del second
+    with pytest.raises(BoardBusyError):
+        Pynq(spec, model, replace(where, seconds=9.0))
+    del first  # and the board is free
+    assert Pynq(spec, model, replace(where, seconds=9.0))._worker.alive
 
 
 def test_a_forked_process_does_not_take_its_parents_board(overlay, encoder, monkeypatch, tmp_path):
