@@ -9,7 +9,7 @@ import numpy as np
 
 import baler_codec as baler
 
-from . import energy, speed_coders, speed_size, speed_ways
+from . import energy, speed_coders, speed_size, speed_threads, speed_ways
 from .bounds import Array
 from .clock import best
 from .isolate import ChildFailed, call
@@ -38,7 +38,7 @@ def run(
             found["cases"][case.name]["particle physics"] = _physics(case, times)
         found["cases"][case.name]["exact"] = _exact(case, peers, times)
     found["adapters"] = _child(speed_ways.adapters, size, times)
-    found["threads"] = _child(speed_ways.threads, size, 4 if quick else 8)
+    found["threads"] = speed_threads.threads(size, 4 if quick else 8)
     sizes = [size // 4, size] if quick else [MIB, 4 * MIB, 16 * MIB, 64 * MIB]
     found["linear"] = {name: {f"{n / MIB:g} MiB": _sized(case, n, model) for n in sizes} for name, case, model in SIZED}
     found["entropy"] = _child(speed_size.entropy, size, times)

@@ -109,8 +109,7 @@ def _threads(found: dict[str, Any]) -> list[str]:
     if "failed" in found:
         return [*lines, f"No figure: {found['failed']}", ""]
     lines += [
-        f"{found['chunks']} chunks of {found['chunk_bytes'] / 2**20:.1f} MiB, seconds on the wall. "
-        "Zarr keeps the pool of its first call: its rows say little of two threads.",
+        f"{found['chunks']} chunks of {found['chunk_bytes'] / 2**20:.1f} MiB, seconds on the wall.",
         "",
         "| | one thread | two | gain |",
         "|---|---|---|---|",

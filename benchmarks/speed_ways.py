@@ -1,11 +1,8 @@
-"""What the ways to the library cost beside it, and what a second thread gains."""
+"""What the ways to the library cost beside it."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +11,7 @@ import baler_codec as baler
 
 from .bounds import Array
 from .clock import best
-from .speed_data import MODEL, flow, jets
+from .speed_data import MODEL, jets
 
 
 def adapters(size: int, times: int) -> dict[str, Any]:
@@ -101,72 +98,3 @@ def _alternating(functions: dict[str, Callable[[], Any]], times: int) -> dict[st
         for name, function in functions.items():
             known[name] = min(known[name], best(function, 1)[1].cpu)
     return known
-
-
-def threads(size: int, chunks: int) -> dict[str, Any]:
-    """Wall time of two threads beside one, on independent chunks; and of threads inside one call."""
-    import h5py
-    import zarr
-
-    one = jets(size).values
-    table = np.concatenate([one] * chunks)
-    codec = baler.Baler(bound="abs=1e-3")
-    found: dict[str, Any] = {"chunks": chunks, "chunk_bytes": one.nbytes}
-    frames = [codec.encode(one)] * chunks
-
-    def pooled(n: int, function: Callable[[Any], Any], items: list[Any]) -> None:
-        with ThreadPoolExecutor(n) as pool:
-            list(pool.map(function, items))
-
-    ways: dict[str, Callable[[int], Any]] = {
-        "numcodecs, thread pool, encode": lambda n: pooled(n, codec.encode, [one] * chunks),
-        "numcodecs, thread pool, decode": lambda n: pooled(n, codec.decode, frames),
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        file = h5py.File(Path(folder) / "t.h5", "w")
-        arguments = {"shape": table.shape, "chunks": one.shape, "dtype": "f4"}
-        dataset = file.create_dataset("t", **arguments, **baler.hdf5.Baler(bound="abs=1e-3"))
-        ways["baler.hdf5.write"] = lambda n: baler.hdf5.write(dataset, table, threads=n)
-        ways["baler.hdf5.read"] = lambda n: baler.hdf5.read(dataset, threads=n)
-        for version in (2, 3):
-            serializer = {"serializer": baler.zarr.BalerCodec(codec), "compressors": None}
-            options: dict[str, Any] = (
-                {"zarr_format": 2, "compressors": codec, "filters": None} if version == 2 else serializer
-            )
-            store = zarr.create_array(Path(folder) / f"t{version}.zarr", **arguments, **options)
-
-            def write(n: int, store: Any = store) -> None:
-                with zarr.config.set({"async.concurrency": n, "threading.max_workers": n}):
-                    store[...] = table
-
-            def read(n: int, store: Any = store) -> Any:
-                with zarr.config.set({"async.concurrency": n, "threading.max_workers": n}):
-                    return store[...]
-
-            ways[f"zarr {version}, write"], ways[f"zarr {version}, read"] = write, read
-
-        def inside(function: Callable[[], Any]) -> Callable[[int], Any]:
-            def work(n: int) -> Any:
-                before = baler.set_threads(n)
-                try:
-                    return function()
-                finally:
-                    baler.set_threads(before)
-
-            return work
-
-        ways["threads inside one encode"] = inside(lambda: codec.encode(one))
-        ways["threads inside one decode"] = inside(lambda: codec.decode(frames[0]))
-        grid = flow(size).values
-        once = baler.Baler(bound="abs=1e-3")
-        frame = once.encode(grid)
-        ways["threads inside one encode, grid"] = inside(lambda: once.encode(grid))
-        ways["threads inside one decode, grid"] = inside(lambda: once.decode(frame))
-        for name, way in ways.items():
-            walls = {}
-            for n in (1, 2):
-                _, timing = best(lambda way=way, n=n: way(n), 3, 6.0)
-                walls[n] = timing.wall
-            found[name] = {"seconds": [round(walls[1], 4), round(walls[2], 4)], "gain": round(walls[1] / walls[2], 3)}
-        file.close()
-    return found
