@@ -15,7 +15,7 @@ constexpr size_t kManyCells = 131072;  // of which only one candidate is kept
 constexpr double kHopeless = 1.12;   // a turn's raster to the best so far
 // What misses tell, which a hasty look does not see, helps rasters most; less where there is little to code.
 constexpr double kMissesTell = 0.85, kMissesTellLittle = 0.95;
-constexpr size_t kSampled = 4, kFinalists = 4, kFinalistsElsewhere = 6;
+constexpr size_t kSampled = 4, kFinalists = 3, kFinalistsElsewhere = 6;
 constexpr size_t kLarge = 600000;    // cells of which a block says little
 constexpr double kPromising = 1.25;  // hasty estimates up to so much more than the least are looked at on a sample
 constexpr double kNearly = 1.05, kNearlyLevels = 1.07, kNearlyLarge = 1.09;  // ... and such estimates on the whole
