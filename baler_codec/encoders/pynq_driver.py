@@ -88,6 +88,8 @@ class Driver:
                 raise WrongBitstreamError(
                     f"the stream {way} the circuit is {parameters[port]} bits wide in {bitstream}, not {16 * lanes}"
                 )
+        if int(parameters.get("c_include_sg", 0)):
+            raise WrongBitstreamError(f"the DMA of {bitstream} is built for scatter-gather: build it without")
         self._overlay, self._dma = overlay, getattr(overlay, name)
         self._row_in, self._row_out = (-(-n // lanes) * lanes for n in (inputs, latents))
         self._most = min(int(self._dma.buffer_max_size), _MOST_BYTES) // (2 * max(self._row_in, self._row_out))

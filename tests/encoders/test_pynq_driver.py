@@ -153,6 +153,9 @@ def test_overlays_that_cannot_be_the_encoders_are_refused(pynq, encoder):
     pynq.ip_dict["dma"]["parameters"] = {"c_m_axis_mm2s_tdata_width": "32"}
     with pytest.raises(WrongBitstreamError, match=r"into the circuit is 32 bits wide in a\.bit, not 64"):
         driver(encoder[1])
+    pynq.ip_dict["dma"]["parameters"] = {"c_include_sg": "1"}
+    with pytest.raises(WrongBitstreamError, match="built for scatter-gather"):
+        driver(encoder[1])
     del pynq.ip_dict["dma"]
     with pytest.raises(WrongBitstreamError, match="0 blocks of type axi_dma"):
         driver(encoder[1])
