@@ -55,8 +55,10 @@ class BoardProcess:
         told = folder / "spec.json"
         told.write_text(spec.to_json())
         command = [os.environ[PYTHON], "-m", "firmware.board", str(told), "--address", self.address, *arguments]
+        # what PYTHONPATH and its like say to this Python is nothing for that one
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")} | {"PYTHONPATH": str(_ROOT)}
         self._process = subprocess.Popen(
-            command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
         if self._line() != "ready":
             self.close()
