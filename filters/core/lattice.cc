@@ -7,11 +7,19 @@
 #include "failure.h"
 #include "instruction_set.h"
 #include "lattice_points.h"
+#include "ordinal.h"
 
 namespace baler {
 namespace {
 
 constexpr double kMax = std::numeric_limits<double>::max();
+constexpr size_t kBlock = 256;
+
+// f(begin, length) of each block of n.
+template <class F>
+void in_blocks(size_t n, F&& f) {
+    for (size_t at = 0; at < n; at += kBlock) f(at, std::min(kBlock, n - at));
+}
 
 // Halfway between a magnitude and the one below it.
 template <class T>
@@ -181,19 +189,30 @@ void Lattice::indices(const double* x, size_t n, int64_t* k) const {
         if (instruction_set().columns.indices(range, x, n, k)) return;
     }
     if (const LogCells* cells = log_cells()) {
-        constexpr size_t block = 256;
-        float v[block];
-        uint64_t bad[block];
+        float v[kBlock];
+        uint64_t bad[kBlock];
         size_t at = 0;
-        for (; at < n; at += block) {
-            const size_t m = std::min(block, n - at);
+        for (; at < n; at += kBlock) {
+            const size_t m = std::min(kBlock, n - at);
             for (size_t i = 0; i < m; i++) v[i] = round_to<float>(x[at + i]);
             if (instruction_set().columns.place_log(*cells, 1, v, m, k + at, bad) >> 63) break;
         }
         if (at >= n) return;
     }
     with_dtype(dtype_.kind, dtype_.size, [&](auto zero) {
-        for (size_t i = 0; i < n; i++) k[i] = index_as<decltype(zero)>(x[i]);
+        using T = decltype(zero);
+        if constexpr (is_float<T>) {
+            if (kind_ == Kind::ordinal) {
+                in_blocks(n, [&](size_t at, size_t m) {
+                    T t[kBlock];
+                    uint8_t off[kBlock];  // a -0 is a 0 here
+                    for (size_t i = 0; i < m; i++) t[i] = nearest_value<T>(x[at + i]);
+                    ordinal::ranks(t, m, k + at, off);
+                });
+                return 0;
+            }
+        }
+        for (size_t i = 0; i < n; i++) k[i] = index_as<T>(x[i]);
         return 0;
     });
 }
@@ -222,18 +241,29 @@ void Lattice::values(const int64_t* k, size_t n, double* x) const {
         if (far && kernels.values_far(unmarked_range(), *far, k, n, x)) return;
     }
     if (const LogCells* cells = log_cells()) {
-        constexpr size_t block = 256;
-        float v[block];
+        float v[kBlock];
         size_t at = 0;
-        for (; at < n; at += block) {
-            const size_t m = std::min(block, n - at);
+        for (; at < n; at += kBlock) {
+            const size_t m = std::min(kBlock, n - at);
             if (!kernels.restore_log(*cells, highest_, k + at, m, v)) break;
             for (size_t i = 0; i < m; i++) x[at + i] = to_double(v[i]);
         }
         if (at >= n) return;
     }
     with_dtype(dtype_.kind, dtype_.size, [&](auto zero) {
-        for (size_t i = 0; i < n; i++) x[i] = value_as<decltype(zero)>(k[i]);
+        using T = decltype(zero);
+        if (kind_ == Kind::ordinal) {
+            in_blocks(n, [&](size_t at, size_t m) {
+                T t[kBlock];
+                ordinal::values(k + at, m, lowest_, highest_, t);
+                for (size_t i = 0; i < m; i++) {
+                    if constexpr (is_float<T>) x[at + i] = to_double(t[i]);
+                    else x[at + i] = static_cast<double>(t[i]);
+                }
+            });
+            return 0;
+        }
+        for (size_t i = 0; i < n; i++) x[i] = value_as<T>(k[i]);
         return 0;
     });
 }

@@ -2,6 +2,7 @@
 #include "baler.h"
 #include "instruction_set.h"
 #include "lattice_points.h"
+#include "ordinal.h"
 
 namespace baler {
 namespace {
@@ -58,6 +59,12 @@ const T* gather(const T* x, size_t stride, size_t n, T* block) {
     return block;
 }
 
+template <class T>
+void scatter(const T* block, size_t n, T* x, size_t stride) {
+    if (stride == 1) std::memcpy(x, block, n * sizeof(T));
+    else for (size_t i = 0; i < n; i++) x[i * stride] = block[i];
+}
+
 }  // namespace
 
 // Near values in cells without marks. Beyond 2^40 steps rounding needs more care than the kernels take.
@@ -94,6 +101,23 @@ size_t Lattice::quantise(const void* data, size_t stride, size_t n, int64_t* k, 
             mask[i] = !place_checked(*this, bound_, x[i * stride], &k[i]);
             exceptions += mask[i];
         };
+        if (kind_ == Kind::ordinal) {
+            T block[kBlock];
+            int64_t placed[kBlock];
+            for (size_t at = 0; at < n; at += kBlock) {
+                const size_t m = std::min(kBlock, n - at);
+                const T* v = gather(x + at * stride, stride, m, block);
+                if (!ordinal::ranks(v, m, placed, mask + at)) {
+                    std::memcpy(k + at, placed, m * sizeof *k);
+                    continue;
+                }
+                for (size_t i = 0; i < m; i++) {
+                    if (mask[at + i]) exceptions++;
+                    else k[at + i] = placed[i];
+                }
+            }
+            return exceptions;
+        }
         if constexpr (has_kernels<T>) {
             const LogCells* cells = log_cells();
             if (kind_ == Kind::uniform || cells) {
@@ -135,6 +159,15 @@ void Lattice::restore(const int64_t* k, size_t n, void* data, size_t stride) con
         using T = decltype(zero);
         T* x = static_cast<T*>(data);
         const auto careful = [&](size_t i) { x[i * stride] = Points::point<T>(*this, std::max(lowest_, std::min(highest_, k[i]))); };
+        if (kind_ == Kind::ordinal) {
+            T block[kBlock];
+            for (size_t at = 0; at < n; at += kBlock) {
+                const size_t m = std::min(kBlock, n - at);
+                ordinal::values(k + at, m, lowest_, highest_, block);
+                scatter(block, m, x + at * stride, stride);
+            }
+            return 0;
+        }
         if constexpr (has_kernels<T>) {
             const LogCells* cells = log_cells();
             if (kind_ == Kind::uniform || cells) {
@@ -154,8 +187,7 @@ void Lattice::restore(const int64_t* k, size_t n, void* data, size_t stride) con
                         if (!done && far) done = beyond = kernels().restore_far(unmarked, *far, k + at, m, block);
                     }
                     if (done) {
-                        if (stride == 1) std::memcpy(x + at, block, m * sizeof(T));
-                        else for (size_t i = 0; i < m; i++) x[(at + i) * stride] = block[i];
+                        scatter(block, m, x + at * stride, stride);
                     } else {
                         for (size_t i = at; i < at + m; i++) careful(i);
                     }
