@@ -11,6 +11,13 @@ from baler_codec.encoders.spec import EncoderSpec
 from .design import LANES, LEVELS, Design
 
 
+def read_spec(source: str) -> EncoderSpec:
+    """Read a specification (``*.json``), or take it out of a model."""
+    if source.endswith(".json"):
+        return EncoderSpec.from_json(Path(source).read_text())
+    return EncoderSpec.of(load(source))
+
+
 def main() -> None:
     """Write a design and print its figures."""
     parser = argparse.ArgumentParser(prog="python -m firmware", description=__doc__)
@@ -19,11 +26,7 @@ def main() -> None:
     parser.add_argument("--lanes", type=int, default=LANES, help="16-bit values in a beat of the streams")
     parser.add_argument("--levels", type=int, default=LEVELS, help="adders between two registers")
     arguments = parser.parse_args()
-    if arguments.source.endswith(".json"):
-        spec = EncoderSpec.from_json(Path(arguments.source).read_text())
-    else:
-        spec = EncoderSpec.of(load(arguments.source))
-    design = Design.of(spec, lanes=arguments.lanes, levels=arguments.levels)
+    design = Design.of(read_spec(arguments.source), lanes=arguments.lanes, levels=arguments.levels)
     design.write(arguments.folder)
     print(f"{design.adders} adders, {design.registers} bits of registers, {design.latency} cycles, a row every cycle")
 

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import os
-import shutil
-import subprocess
-import tempfile
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from baler_codec.encoders._cache import call, kept
 from baler_codec.encoders.spec import EncoderSpec
 from baler_codec.errors import BalerError
 
@@ -27,7 +23,7 @@ _HARNESS = Path(__file__).with_name("stream_harness.cpp")
 
 
 class SimulationError(BalerError):
-    """A circuit could not be built, or it stopped giving latents."""
+    """A circuit got rows that it is not built for, or it stopped giving latents."""
 
 
 @dataclass(frozen=True)
@@ -106,26 +102,18 @@ def _built(design: Design) -> Path:
 
 
 def _kept(what: str, kind: str, make: Callable[[Path], Path]) -> Path:
-    """Return the file that `make` makes in a folder of its own, from the cache where it lies there already."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "baler-codec" / "circuits"
-    name = hashlib.sha256((what + _call(["verilator", "--version"])).encode()).hexdigest()[:32]
-    target = folder / (name + kind)
-    if not target.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as work:
-            make(Path(work)).replace(target)
-    return target
+    return kept(what + call(["verilator", "--version"]), kind, make)
 
 
 def _include() -> Path:
-    return Path(_call(["verilator", "--getenv", "VERILATOR_ROOT"]).strip()) / "include"
+    return Path(call(["verilator", "--getenv", "VERILATOR_ROOT"]).strip()) / "include"
 
 
 def _runtime(source: str) -> Path:
     """Return a part of Verilator's run-time library, compiled once: it takes longer than most circuits."""
 
     def make(work: Path) -> Path:
-        _call(
+        call(
             [
                 *_COMPILE,
                 f"-I{_include()}",
@@ -147,10 +135,10 @@ def _build(design: Design, work: Path) -> Path:
     made = work / "made"
     # widths are as computed: what a value can be is known better here than to the checker
     quiet = ["-Wno-WIDTH", "-Wno-fatal", "-Wno-UNUSED"]
-    _call(["verilator", "--cc", "--top-module", "encoder_stream", "-O3", *quiet, "--Mdir", str(made), *sources])
+    call(["verilator", "--cc", "--top-module", "encoder_stream", "-O3", *quiet, "--Mdir", str(made), *sources])
     runtime = [_runtime(name) for name in ("verilated.cpp", "verilated_threads.cpp") if (_include() / name).exists()]
     numbers = {"INPUTS": len(design.spec.inputs), "LATENTS": len(design.spec.latents), "LANES": design.lanes}
-    _call(
+    call(
         [
             *(*_COMPILE, "-shared", f"-I{made}", f"-I{_include()}", f"-I{_include() / 'vltstd'}"),
             *(f"-D{name}={value}" for name, value in numbers.items()),
@@ -159,11 +147,3 @@ def _build(design: Design, work: Path) -> Path:
         ]
     )
     return work / "circuit.so"
-
-
-def _call(command: list[str]) -> str:
-    done = subprocess.run([shutil.which(command[0]) or command[0], *command[1:]], capture_output=True, text=True)
-    if done.returncode:
-        tail = "\n".join((done.stderr or done.stdout).splitlines()[-8:])
-        raise SimulationError(f"{command[0]} failed:\n{tail}")
-    return done.stdout

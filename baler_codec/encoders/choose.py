@@ -15,13 +15,16 @@ from ..errors import ConfigError
 from ..model import Model
 from . import plugins
 from .backend import EncoderBackend, Native, Reference
+from .hls4ml_backend import Hls4ml, Hls4mlDistributed
 from .pynq_backend import Pynq
 from .rtl import Rtl
 from .spec import EncoderSpec
 from .torch_backend import Torch
 
 ENVIRONMENT = "BALER_ENCODER"
-_BACKENDS: dict[str, type[EncoderBackend]] = {b.name: b for b in (Native, Reference, Torch, Rtl, Pynq)}
+_BACKENDS: dict[str, type[EncoderBackend]] = {
+    b.name: b for b in (Native, Reference, Torch, Hls4ml, Hls4mlDistributed, Rtl, Pynq)
+}
 
 
 class EncoderFallbackWarning(RuntimeWarning):
