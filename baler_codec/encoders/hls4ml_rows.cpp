@@ -8,7 +8,8 @@
 
 namespace {
 
-template <class In, class Out> int64_t run(void (*top)(In *, Out *), const int16_t *inputs, int64_t rows, int32_t *latents) {
+template <class In, class Out>
+int64_t run(void (*top)(In *, Out *), const int16_t *inputs, int64_t rows, int32_t *latents) {
     In x[INPUTS];
     Out y[LATENTS];
     for (int64_t row = 0; row < rows; ++row) {
@@ -35,7 +36,8 @@ template <class In, class Out> int64_t run(void (*top)(In *, Out *), const int16
 
 } // namespace
 
-extern "C" int64_t encoder_rows(const int16_t *inputs, int64_t rows, int32_t *latents) {
+extern "C" __attribute__((visibility("default")))
+int64_t encoder_rows(const int16_t *inputs, int64_t rows, int32_t *latents) {
 #ifdef ACCELERATOR
     return run(encoder_axi, inputs, rows, latents);
 #else

@@ -19,7 +19,7 @@ from .spec import EncoderSpec
 
 _HERE = Path(__file__).parent
 _ROWS = _HERE / "hls4ml_rows.cpp"
-_COMPILE = ("g++", "-std=c++17", "-O1", "-fPIC", "-w", "-shared")
+_COMPILE = ("g++", "-std=c++17", "-O1", "-fPIC", "-fvisibility=hidden", "-w", "-shared")
 
 
 def write_project(spec: EncoderSpec, options: HlsOptions, folder: Path) -> None:
