@@ -1,7 +1,7 @@
 """Rows a second of everything that computes a model's latents, beside what the circuit does at a given clock.
 
-    python -m benchmarks.encoders            # all models with an encoder that ship; results/encoders.json and the table
-    python -m benchmarks.encoders --quick    # a tenth of the rows, nothing is written
+    python -m benchmarks.encoders          # shipped models: writes results/encoders.json and the table in docs/fpga.md
+    python -m benchmarks.encoders --quick  # a tenth of the rows, nothing is written
 
 One thread. BALER_PYNQ_PYTHON names a Python with pynq, for the emulated board.
 """
@@ -31,6 +31,7 @@ from .report import save
 
 ROWS = 65536  # of the largest batch
 RESULTS = Path(__file__).parent / "results" / "encoders.json"
+PAGE = Path(__file__).parents[1] / "docs" / "fpga.md"
 DATA = Path(baler.__file__).parent / "data" / "cms_jets_20k.npz"
 ENOUGH = 0.3  # seconds that a call has to take, unless it has all rows
 Inputs = npt.NDArray[np.int16]
@@ -85,18 +86,20 @@ def _backend(name: str, spec: EncoderSpec, model: Model) -> Callable[[], Callabl
 
 
 def _way(start: Callable[[], Callable[[Inputs], Any]], inputs: Inputs, spec: EncoderSpec | None) -> dict[str, Any]:
-    """Rows a second, after a comparison with the specification; the batch grows until a call takes long enough."""
+    """Rows a second, after a comparison with the specification; of batches that grow until a call takes long enough."""
     try:
         encode = start()
         n = min(2048, len(inputs))
         given = np.asarray(encode(inputs[:n]))
         if spec is not None and not np.array_equal(given, spec.run(inputs[:n])):
             return {"failed": "computes other latents than the specification"}
+        found: list[dict[str, Any]] = []
         while True:
             rows = inputs[:n]
             _, took = best(lambda rows=rows: encode(rows), times=5, seconds=2.0)
+            found.append({"rows": n, "rows_per_second": n / took.wall, "rows_per_cpu_second": n / took.cpu})
             if n >= len(inputs) or took.wall > ENOUGH:
-                return {"rows": n, "rows_per_second": n / took.wall, "rows_per_cpu_second": n / took.cpu}
+                return max(found, key=lambda result: float(result["rows_per_cpu_second"]))  # of the best batch
             n = min(len(inputs), 8 * n)
     except Exception as error:  # a tool that is not here, a circuit that is too large
         return {"failed": f"{type(error).__name__}: {error}"}
@@ -209,7 +212,8 @@ def main() -> None:
     found = run(arguments.models or shipped(), ROWS // 10 if arguments.quick else ROWS)
     if not arguments.quick:
         save(RESULTS, found)
-        print(RESULTS)
+        PAGE.write_text(encoders_report.put_into(PAGE.read_text(), found))
+        print(f"{RESULTS}\n{PAGE}")
     print("\n".join(encoders_report.lines(found)))
 
 

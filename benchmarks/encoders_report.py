@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 CLOCKS = (100, 200)  # MHz
+BEGIN, END = "<!-- encoders -->\n", "<!-- /encoders -->\n"
 _WHAT = {
     "native": "the library's integer kernels, the default",
     "reference": "numpy, int64",
@@ -23,6 +24,15 @@ def lines(found: dict[str, Any]) -> list[str]:
     for name, entry in found["models"].items():
         out += ["", *_ways(name, entry), "", *_beside(entry)]
     return out[1:]
+
+
+def put_into(page: str, found: dict[str, Any]) -> str:
+    """Return the page with these tables in their place."""
+    before, _, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"the page has no place for the tables: {BEGIN}{END}")
+    return before + BEGIN + "\n".join(lines(found)) + "\n" + END + after
 
 
 def _ways(name: str, entry: dict[str, Any]) -> list[str]:

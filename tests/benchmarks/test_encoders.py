@@ -1,7 +1,6 @@
 """The table of encoders compares what was checked, says why something has no figure, and is the one in the page."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +8,6 @@ import pytest
 import baler_codec
 from baler_codec.encoders import EncoderBackend, choose
 from benchmarks import encoders, encoders_report
-
-PAGE = Path(__file__).parents[2] / "docs" / "fpga.md"
 
 
 class Wrong(EncoderBackend):
@@ -48,10 +45,10 @@ def test_rates_are_of_what_computes_the_specification(monkeypatch):
 def test_the_pages_table_is_the_kept_result():
     if not encoders.RESULTS.exists():
         pytest.skip("no results: python -m benchmarks.encoders")
-    found = json.loads(encoders.RESULTS.read_text())
-    page = PAGE.read_text()
-    for line in filter(None, encoders_report.lines(found)):
-        assert line in page
+    page = encoders.PAGE.read_text()
+    assert encoders_report.put_into(page, json.loads(encoders.RESULTS.read_text())) == page
+    with pytest.raises(ValueError, match="no place"):
+        encoders_report.put_into("# Another page", {"models": {}})
 
 
 def test_models_with_an_encoder_are_measured():
