@@ -184,5 +184,6 @@ def _padded(block: npt.NDArray[Any], rows: int) -> npt.NDArray[Any]:
 def _outside(
     given: npt.NDArray[Any], decoded: npt.NDArray[Any], thresholds: tuple[ErrorBound, ...]
 ) -> npt.NDArray[np.intp]:
-    inside = [t.check(given[:, c], decoded[:, c]) for c, t in enumerate(thresholds)]
+    columns = zip(thresholds, np.ascontiguousarray(given.T), np.ascontiguousarray(decoded.T), strict=True)
+    inside = [threshold.check(x, y) for threshold, x, y in columns]
     return np.flatnonzero(~np.all(inside, axis=0))

@@ -22,7 +22,7 @@ def test_a_chunk_of_the_circuit_has_the_hash_of_the_librarys_in_every_container(
     model, table = chance_model(14, columns=3, latents=2, kind=LATENT)
     table[3, 1] = np.inf
     frames = chunks(
-        tmp_path, model, table, [n for n in ("native", "reference", "torch", "rtl") if available()[n] is None]
+        tmp_path, model, table, [n for n in ("native", "reference", "torch", "hls4ml", "rtl") if available()[n] is None]
     )
     assert frames == {Baler(model).encode(table)}
     assert native.frame_info(np.frombuffer(*frames, np.uint8)).mode == "latent"
