@@ -30,18 +30,12 @@ std::vector<uint8_t> read_literals(RansDecoder& coder, const Layout& layout, con
     std::vector<uint8_t> literals(n);
     if (n == 0) return literals;
     const builtin::TableLookup lookup(layout.literals);
-    const bool chained = layout.chained();
-    const int lanes = coder.lanes();
     int lane = 0;
     uint8_t last = 0;
-    size_t i = 0;
+    size_t at = 0;
     for (size_t s = 0; s < count.size(); s++) {
-        const uint8_t* map = &layout.map[s * kPrevious];
-        for (const size_t end = i + count[s]; i < end; i++) {
-            last = lookup.read(coder, lane, map[chained ? last >> 4 : 0]);
-            literals[i] = last;
-            if (++lane == lanes) lane = 0;
-        }
+        lookup.read_chain(coder, &layout.map[s * kPrevious], count[s], lane, last, literals.data() + at);
+        at += count[s];
     }
     return literals;
 }

@@ -36,6 +36,8 @@ class TableLookup {
         coder.advance(lane, p & 0xffff, (p >> 16) + 1);
         return t;
     }
+    // A run of n tokens whose tables depend on the token before: table[last >> 4]. `lane` and `last` go on behind it.
+    void read_chain(RansDecoder& coder, const uint8_t table[16], size_t n, int& lane, uint8_t& last, uint8_t* token) const;
     // A run of n rows; masked ones (mask may be null) get token 0.
     void read(RansDecoder& coder, const uint8_t* table, const uint8_t* mask, size_t n, uint8_t* token) const;
 

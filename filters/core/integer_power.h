@@ -32,8 +32,12 @@ inline uint64_t integer_power(uint64_t f) {
     };
     static const Roots roots;
     uint64_t a = uint64_t(1) << 62;
-    for (int i = 1; i <= 62; i++)
-        if (f >> (62 - i) & 1) a = static_cast<uint64_t>((static_cast<uint128>(a) * roots.c[i]) >> 62);
+    // from bit to bit that is set: asking every one is a guess that fails half the time
+    while (f) {
+        const int top = 63 - __builtin_clzll(f);
+        f ^= uint64_t(1) << top;
+        a = static_cast<uint64_t>((static_cast<uint128>(a) * roots.c[62 - top]) >> 62);
+    }
     return a;
 }
 

@@ -1,19 +1,12 @@
 #include "sha256.h"
 
+#include <cstdlib>
 #include <cstring>
+
+#include "sha256_blocks.h"
 
 namespace baler {
 namespace {
-
-constexpr uint32_t kRound[64] = {
-    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98,
-    0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786,
-    0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8,
-    0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13,
-    0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819,
-    0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a,
-    0x5b9cca4f, 0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7,
-    0xc67178f2};
 
 uint32_t rotate(uint32_t x, int n) { return x >> n | x << (32 - n); }
 
@@ -30,7 +23,7 @@ void block(uint32_t state[8], const uint8_t* p) {
     uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
     uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
     for (size_t i = 0; i < 64; i++) {
-        uint32_t t1 = h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & f) ^ (~e & g)) + kRound[i] + w[i];
+        uint32_t t1 = h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & f) ^ (~e & g)) + kSha256Round[i] + w[i];
         uint32_t t2 = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
         h = g, g = f, f = e, e = d + t1, d = c, c = b, b = a, a = t1 + t2;
     }
@@ -38,21 +31,36 @@ void block(uint32_t state[8], const uint8_t* p) {
     state[4] += e, state[5] += f, state[6] += g, state[7] += h;
 }
 
+Sha256Blocks choose() {
+    const char* wanted = std::getenv("BALER_ISA");
+    const Sha256Blocks instructions = wanted && !std::strcmp(wanted, "portable") ? nullptr : sha256_instructions();
+    return instructions ? instructions : sha256_portable;
+}
+
 }  // namespace
 
+#if !defined(__x86_64__) && !defined(__aarch64__)
+Sha256Blocks sha256_instructions() { return nullptr; }
+#endif
+
+void sha256_portable(uint32_t state[8], const uint8_t* p, size_t n) {
+    for (; n; n--, p += 64) block(state, p);
+}
+
 std::array<uint8_t, 32> sha256(const uint8_t* p, size_t n) {
+    static const Sha256Blocks blocks = choose();
     uint32_t state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                          0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-    size_t left = n;
-    for (; left >= 64; left -= 64, p += 64) block(state, p);
+    const size_t left = n % 64;
+    blocks(state, p, n / 64);
     // the rest, a one bit, zeros, and the length in bits fill one or two blocks
     uint8_t tail[128] = {};
-    if (left) std::memcpy(tail, p, left);
+    if (left) std::memcpy(tail, p + (n - left), left);
     tail[left] = 0x80;
     size_t end = left < 56 ? 64 : 128;
     uint64_t bits = static_cast<uint64_t>(n) * 8;
     for (size_t i = 0; i < 8; i++) tail[end - 1 - i] = static_cast<uint8_t>(bits >> (8 * i));
-    for (size_t at = 0; at < end; at += 64) block(state, tail + at);
+    blocks(state, tail, end / 64);
     std::array<uint8_t, 32> digest;
     for (size_t i = 0; i < 32; i++) digest[i] = static_cast<uint8_t>(state[i / 4] >> (24 - 8 * (i % 4)));
     return digest;

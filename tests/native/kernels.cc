@@ -8,6 +8,7 @@
 #include "far_table.h"
 #include "instruction_set.h"
 #include "log_table.h"
+#include "sha256_blocks.h"
 
 using namespace baler;
 
@@ -207,6 +208,22 @@ BALER_API int kernels_rans(int which, uint64_t seed) {
         words[i].assign(both[i].encode(states[i].data(), symbols.data(), symbols.size(), end), end);
     }
     return !same(states[0], states[1]) + (words[0] != words[1]);
+}
+
+// SHA-256 of random blocks into a random state by the processor's instructions: -1 where it has none.
+BALER_API int kernels_sha256(uint64_t seed) {
+    std::mt19937_64 random(seed);
+    const Sha256Blocks instructions = sha256_instructions();
+    if (!instructions) return -1;
+    const size_t n = random() % 20, from = random() % 16;  // blocks begin anywhere
+    std::vector<uint8_t> bytes(64 * n + 16);
+    for (uint8_t& b : bytes) b = static_cast<uint8_t>(random());
+    std::vector<uint32_t> state[2];
+    for (int i = 0; i < 8; i++) state[0].push_back(static_cast<uint32_t>(random()));
+    state[1] = state[0];
+    sha256_portable(state[0].data(), bytes.data() + from, n);
+    instructions(state[1].data(), bytes.data() + from, n);
+    return !same(state[0], state[1]);
 }
 
 }  // extern "C"

@@ -44,3 +44,11 @@ def test_kernels_give_the_same_integers(what: str) -> None:
 
 def test_plain_kernels_restore_far_cells_by_the_rules() -> None:
     assert not [seed for seed in range(200) if kernels().kernels_far(-1, seed)]
+
+
+def test_sha256_by_instructions_is_sha256() -> None:
+    run = kernels().kernels_sha256
+    run.argtypes = [ctypes.c_uint64]
+    if run(0) == -1:
+        pytest.skip("this processor has no instructions for SHA-256")
+    assert not [seed for seed in range(200) if run(seed)]
