@@ -2,13 +2,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
-#include <list>
-#include <map>
-#include <mutex>
 #include <new>
 
 #include "codec.h"
 #include "float_state.h"
+#include "model_cache.h"
 #include "parallel.h"
 #include "sha256.h"
 
@@ -49,31 +47,9 @@ void want(bool there, const char* name) {
     if (!there) baler::fail(BALER_ERR_ARGUMENT, "%s must not be NULL", name);
 }
 
-using Id = std::array<uint8_t, 32>;
-
-struct Cache {
-    std::mutex mutex;
-    std::map<Id, baler_model*> models;
-};
-
-// never destroyed: a filter may still run while the process ends
-Cache& cache() {
-    static auto* c = new Cache;
-    return *c;
-}
-
-Id id_of(const uint8_t* p) {
-    Id id;
-    std::memcpy(id.data(), p, 32);
-    return id;
-}
-
 baler_model* open_model(const void* bytes, size_t size) {
     want(bytes != nullptr || size == 0, "bytes");
-    auto parsed = baler::parse_model(static_cast<const uint8_t*>(bytes), size);
-    auto* m = new baler_model;
-    m->model = std::move(parsed);
-    return m;
+    return new baler_model{baler::parse_model(static_cast<const uint8_t*>(bytes), size)};
 }
 
 void list_fields(const baler::Record* record, baler_field* fields, size_t capacity, size_t* n) {
@@ -207,28 +183,22 @@ int baler_encoder_run(const baler_model* m, const int16_t* inputs, size_t rows, 
 
 int baler_cache_add(const void* bytes, size_t size, uint8_t id[32]) {
     return guarded([&] {
-        baler_model* m = open_model(bytes, size);
-        const Id name = m->model->id;
-        if (id) std::memcpy(id, name.data(), 32);
-        std::lock_guard<std::mutex> lock(cache().mutex);
-        if (!cache().models.emplace(name, m).second) baler_model_release(m);
+        want(bytes != nullptr || size == 0, "bytes");
+        auto model = baler::parse_model(static_cast<const uint8_t*>(bytes), size);
+        if (id) std::memcpy(id, model->id.data(), 32);
+        baler::model_cache().add(std::move(model));
     });
 }
 
 baler_model* baler_cache_get(const uint8_t id[32]) {
     if (!id) return nullptr;
-    std::lock_guard<std::mutex> lock(cache().mutex);
-    auto it = cache().models.find(id_of(id));
-    if (it == cache().models.end()) return nullptr;
-    baler_model_retain(it->second);
-    return it->second;
+    std::array<uint8_t, 32> name;
+    std::memcpy(name.data(), id, 32);
+    auto model = baler::model_cache().get(name);
+    return model ? new (std::nothrow) baler_model{std::move(model)} : nullptr;
 }
 
-void baler_cache_clear(void) {
-    std::lock_guard<std::mutex> lock(cache().mutex);
-    for (auto& m : cache().models) baler_model_release(m.second);
-    cache().models.clear();
-}
+void baler_cache_clear(void) { baler::model_cache().clear(); }
 
 size_t baler_encode_bound(const baler_array* array) {
     size_t bound = 0;

@@ -122,7 +122,8 @@ BALER_API int baler_encoder_inputs(const baler_model* model, const baler_array* 
 /* Then the network on rows of any int16: int32 (rows, latents), row-major. */
 BALER_API int baler_encoder_run(const baler_model* model, const int16_t* inputs, size_t rows, int32_t* out, size_t n_out);
 
-/* The process's model cache, which the HDF5 filter looks into first. */
+/* The process's model cache, which the HDF5 filter looks into first: the 256 models (16 MiB of files) used last. What
+ * was got from it stays whole until it is released. */
 BALER_API int baler_cache_add(const void* bytes, size_t size, uint8_t id[32]);
 BALER_API baler_model* baler_cache_get(const uint8_t id[32]); /* retained, or NULL */
 BALER_API void baler_cache_clear(void);
