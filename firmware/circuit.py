@@ -1,25 +1,25 @@
 """An encoder as a graph of adders: no multipliers, exact ranges of every value, and a level for each.
 
 A constant times a value is a sum of shifted copies of it, one for each of the constant's canonical signed digits.
-Products that several outputs need are made once.
+Sums of two that several places of a layer need are made once.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
+from baler_codec.encoders.adders import digits
 from baler_codec.encoders.spec import EncoderSpec, Layer
+
+from .pairs import Term, shared_pairs
 
 
 @dataclass(frozen=True)
 class Node:
     """A signed value of the circuit; `level` is how many adders (or comparators) lie between it and the inputs."""
 
-    kind: str  # input, constant, add, clip, slope, shift
+    kind: str  # input, constant, add, clip, slope, shift (right), left
     low: int
     high: int
     level: int
@@ -36,26 +36,6 @@ class Node:
         return (
             max((-self.low - 1).bit_length() if self.low < 0 else 0, self.high.bit_length() if self.high > 0 else 0) + 1
         )
-
-
-class Term(NamedTuple):
-    """A value shifted left, added or subtracted."""
-
-    node: int
-    shift: int
-    minus: bool
-
-
-def digits(value: int) -> Iterator[tuple[int, bool]]:
-    """Yield the canonical signed digits of a number: (place, is it negative); no two are neighbours."""
-    place = 0
-    while value:
-        if value & 1:
-            minus = value & 3 == 3
-            yield place, minus
-            value += 1 if minus else -1
-        value >>= 1
-        place += 1
 
 
 @dataclass
@@ -101,29 +81,24 @@ class Circuit:
 
     def _sums(self, layer: Layer, inputs: list[int]) -> list[int]:
         """One sum per output, with what rounds half up before the shift."""
-        uses = Counter((i, _odd(w)) for row in layer.weight.tolist() for i, w in enumerate(row) if w)
-        sums = []
+        rows: list[list[Term]] = []
+        offsets = []
         for row, bias, shift in zip(layer.weight.tolist(), layer.bias.tolist(), layer.shift.tolist(), strict=True):
-            terms: list[Term] = []
-            offset = bias + (1 << shift - 1 if shift else 0)
+            offset, terms = bias + (1 << shift >> 1), []
             for i, w in enumerate(row):
                 source = self.nodes[inputs[i]]
                 if source.low == source.high:  # a value that never changes
                     offset += w * source.low
-                elif w:
-                    terms += self._product(inputs[i], w, shared=uses[i, _odd(w)] > 1)
+                else:
+                    terms += [Term(inputs[i], place, minus) for place, minus in digits(w)]
+            rows.append(terms)
+            offsets.append(offset)
+        shared_pairs(rows, lambda a, b: self._add(a, b).node, lambda node: self.nodes[node].bits)
+        for terms, offset in zip(rows, offsets, strict=True):
             if offset or not terms:
-                terms.append(Term(self._constant(offset), 0, False))
-            sums.append(self._sum(terms))
-        return sums
-
-    def _product(self, node: int, weight: int, shared: bool) -> list[Term]:
-        terms = [Term(node, place, minus) for place, minus in digits(weight)]
-        if not shared or len(terms) < 2:
-            return terms
-        odd = _odd(weight)
-        made = self._sum([Term(node, place, minus) for place, minus in digits(odd)])
-        return [Term(made, (abs(weight) // odd).bit_length() - 1, weight < 0)]
+                zeros = (offset & -offset).bit_length() - 1 if offset else 0
+                terms.append(Term(self._constant(offset >> zeros), zeros, False))
+        return [self._sum(terms) for terms in rows]
 
     def _sum(self, terms: list[Term]) -> int:
         # the two that are there first are added first: the tree is as flat as can be, and narrow values meet early
@@ -135,9 +110,13 @@ class Circuit:
             heapq.heappush(heap, (*self._place(term), count, term))
             count += 1
         term = heap[0][-1]
-        if not term.minus and term.shift == 0:
+        if term.minus:
+            term = self._add(Term(self._constant(0), 0, False), term)
+        value = self.nodes[term.node]
+        if not term.shift:
             return term.node
-        return self._add(Term(self._constant(0), 0, False), term).node
+        low, high = value.low << term.shift, value.high << term.shift
+        return self._put(Node("left", low, high, value.level, term.node, shift_a=term.shift))
 
     def _place(self, term: Term) -> tuple[int, int]:
         node = self.nodes[term.node]
@@ -146,8 +125,7 @@ class Circuit:
     def _add(self, a: Term, b: Term) -> Term:
         if a.minus and not b.minus:
             a, b = b, a
-        constant = "constant" in (self.nodes[a.node].kind, self.nodes[b.node].kind)
-        common = 0 if constant else min(a.shift, b.shift)  # a constant stays what it is
+        common = min(a.shift, b.shift)
         x, y = self.nodes[a.node], self.nodes[b.node]
         shift_a, shift_b, minus = a.shift - common, b.shift - common, a.minus != b.minus
         low_b, high_b = (-y.high, -y.low) if minus else (y.low, y.high)
@@ -176,8 +154,3 @@ class Circuit:
             return node
         new_low, new_high = min(max(value.low, low), high), max(min(value.high, high), low)
         return self._put(Node("clip", new_low, new_high, value.level + 1, node))
-
-
-def _odd(value: int) -> int:
-    value = abs(value)
-    return value // (value & -value) if value else 0

@@ -103,7 +103,15 @@ def _expression(circuit: Circuit, node: Node, stages: list[int], stage: int) -> 
         return f"{a} >>> {node.shift_a}"
     if node.kind == "slope":
         return f"({a} < 0) ? ({a} >>> {node.shift_a}) : {a}"
+    if node.kind == "left":
+        return f"{a} <<< {node.shift_a}"
     assert node.kind == "clip"
+    top = node.bits - 1
+    if node.low == -(1 << top) and node.high == (1 << top) - 1 and source.low < node.low and source.high > node.high:
+        # whether it fits is whether the upper bits are all the same: no comparison
+        sign = f"{a}[{source.bits - 1}]"
+        fits = f"{a}[{source.bits - 1}:{top}] == {{{source.bits - top}{{{sign}}}}}"
+        return f"({fits}) ? {a}[{top}:0] : {{{sign}, {{{top}{{~{sign}}}}}}}"
     text = a
     if source.low < node.low:
         text = f"({a} < {_literal(node.low, source.bits)}) ? {_literal(node.low, source.bits)} : {text}"

@@ -1,4 +1,4 @@
-"""Train the two models that come with the package.
+"""Train the models that come with the package.
 
     python scripts/train_shipped.py jets cmslike_jets_f32.npy baler_codec/models/cms_jets.baler
 
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 import baler_codec as baler
+from baler_codec.training import FpgaEncoder
 
 # fmt: off
 COLUMNS = [
@@ -77,7 +78,30 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "hidden": (64, 64),
         "targets": TARGETS,
     },
+    # the same for hardware: what firmware/rtl/jets is made from
+    "jets_fpga": {
+        "latent": 8,
+        "steps": 16_000,
+        "width": 16,
+        "connections": 420,
+        "ranges": 0.55,
+        "hidden": (64, 64),
+        "targets": TARGETS,
+        "encoder": FpgaEncoder(hidden=(32,), adders=1000),
+    },
+    # the first 16 columns and the layers 16-20-10-8: its encoder is firmware/rtl/jets16, the model does not ship
+    "jets16_fpga": {
+        "latent": 8,
+        "steps": 12_000,
+        "width": 16,
+        "connections": 300,
+        "ranges": 0.55,
+        "hidden": (64, 64),
+        "targets": TARGETS,
+        "encoder": FpgaEncoder(hidden=(20, 10), input_bits=10, activation_bits=10),
+    },
 }
+FIRST_COLUMNS = {"jets16_fpga": 16}  # of the others all
 
 
 def main() -> None:
@@ -91,13 +115,17 @@ def main() -> None:
     settings = dict(SETTINGS[arguments.model])
     if arguments.steps is not None:
         settings["steps"] = arguments.steps
+    columns = COLUMNS[: FIRST_COLUMNS.get(arguments.model)]
+    some = len(columns) < len(COLUMNS)
+    if some:
+        settings["targets"] = {name: settings["targets"][name] for name in columns}
     began = time.process_time()
     model = baler.train(
-        np.load(arguments.table),
-        COLUMNS,
-        BOUND,
-        hints=HINTS,
-        order=ORDER,
+        np.ascontiguousarray(np.load(arguments.table)[:, : len(columns)]),
+        columns,
+        {name: BOUND[name] for name in columns},
+        hints=[] if some else HINTS,
+        order=[name for name in ORDER if name in columns],
         units=UNITS,
         seed=1,
         licence="Apache-2.0",

@@ -99,6 +99,11 @@ def train(
     patch: Annotated[
         str | None, typer.Option(help='of a grid with --bound latent: "auto" or a patch of frames, e.g. "8,8"')
     ] = None,
+    encoder: Annotated[str | None, typer.Option(help='"fpga": an encoder for hardware (docs/fpga.md)')] = None,
+    encoder_size: Annotated[
+        str | None,
+        typer.Option(help='of it, e.g. "hidden=20:10,weight_bits=6,input_bits=10,activation_bits=8,adders=600"'),
+    ] = None,
     seed: Annotated[int, typer.Option(help="the same seed and data give the same model")] = 0,
     time_budget: Annotated[float, typer.Option(help="seconds of training")] = 300,
     columns: Columns = None,
@@ -107,6 +112,7 @@ def train(
 ) -> None:
     """Train a model on a table or grid and save it."""
     from .bounds import parse
+    from .encoder_options import encoder_options
 
     if output.exists() and not overwrite:
         raise BalerError(f"{output} exists: remove it, or give --overwrite")
@@ -122,6 +128,7 @@ def train(
             if not all(part.strip().isdecimal() for part in numbers.split(",")):
                 raise BalerError(f"--{name} is a list of numbers like 200,100,50, not {numbers!r}")
             options[name] = tuple(int(part) for part in numbers.split(","))
+    size = encoder_options(encoder, encoder_size)
     with _open(source, columns, quiet) as data:
         if kind != "grid":
             options |= {"columns": list(data.names), "units": data.units}
@@ -131,9 +138,12 @@ def train(
                 "give --kind grid for fields, images and volumes"
             )
         try:
+            from ..training import FpgaEncoder
             from ..training import train as train_model
         except ImportError as error:
             raise BalerError(f'training needs torch and tqdm ({error}): pip install "baler-codec[train]"') from None
+        if size is not None:
+            options["encoder"] = FpgaEncoder(**size)
         model = train_model(
             data.load(),
             bound=parse(bound, data.names) if bound else "exact",

@@ -5,6 +5,7 @@ try:
 except ImportError as error:
     raise ImportError("training needs torch: pip install 'baler-codec[train]'") from error
 
+from .fpga import FpgaEncoder
 from .trainer import train
 
-__all__ = ["train"]
+__all__ = ["FpgaEncoder", "train"]

@@ -118,24 +118,30 @@ class Autoencoder(nn.Module):
 
     def start(self, rows: Rows) -> None:
         """Begin with the principal components, weighted by how finely each feature is wanted."""
-        x = rows.inputs[:50_000]
-        mean = x.mean(0)
-        wanted = torch.log2(rows.weight[:50_000].median(0).values.clamp(1.0, 2000.0) + 1.0)
-        weight = torch.cat([wanted, torch.full((rows.flags.shape[1],), 0.5)])
-        _, s, v = torch.linalg.svd((x - mean) * weight, full_matrices=False)
-        count = min(self.latents, len(s))
-        scale = (s[:count] / len(x) ** 0.5).clamp_min(1e-3)
+        forth, back, mean = principal(rows.inputs[:50_000], rows, self.latents)
+        count = len(forth)
         with torch.no_grad():
             self.encoder.skip.weight.zero_()
             self.decoder.skip.weight.zero_()
-            self.encoder.skip.weight[:count] = (v[:count] * weight) / scale[:, None]
-            back = (v[:count] / weight).t() * scale
+            self.encoder.skip.weight[:count] = forth
             # outputs are z and a logit per spike; flags were inputs of 0 and 2
             self.decoder.skip.weight[:, :count] = back
             self.decoder.last.bias.copy_(mean)
             self.encoder.last.weight.mul_(0.1)
             self.decoder.last.weight.mul_(0.1)
             self.encoder.last.bias.copy_(-(self.encoder.skip.weight @ mean))
+
+    def encode(self, x: Tensor, part: float) -> tuple[Tensor, bool]:
+        """Compute the latents of features in units of 1, and say whether decoders see them rounded already."""
+        y: Tensor = self.encoder(x)
+        return y, part > 0.7
+
+    def price(self) -> Tensor | float:
+        """Return what the encoder costs, as a part of the loss."""
+        return 0.0
+
+    def stepped(self, part: float) -> None:
+        """Follow a step of the optimiser."""
 
     def nats(self, y: Tensor, width: Tensor) -> Tensor:
         """Code length of latents y (in units of 1) in steps of `width`, by row."""
@@ -146,20 +152,21 @@ class Autoencoder(nn.Module):
         return -torch.log((torch.softmax(self.share, -1) * mass).sum(-1).clamp_min(1e-9)).sum(1)
 
 
-def fit(
-    rows: Rows,
-    pick: Int,
-    latents: int,
-    hidden: Sequence[int],
-    fidelity: float,
-    clock: Clock,
-    seed: int,
-    tell: Tell,
-) -> Autoencoder:
+def principal(x: Tensor, rows: Rows, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Find the principal components of features (z, then flags or not): to unit variance, back, and the mean."""
+    mean = x.mean(0)
+    wanted = torch.log2(rows.weight[:50_000].median(0).values.clamp(1.0, 2000.0) + 1.0)
+    weight = torch.cat([wanted, torch.full((x.shape[1] - len(wanted),), 0.5)])
+    _, s, v = torch.linalg.svd((x - mean) * weight, full_matrices=False)
+    count = min(count, len(s))
+    scale = (s[:count] / len(x) ** 0.5).clamp_min(1e-3)
+    return (v[:count] * weight) / scale[:, None], (v[:count] / weight).t() * scale, mean
+
+
+def fit(model: Autoencoder, rows: Rows, pick: Int, fidelity: float, clock: Clock, seed: int, tell: Tell) -> None:
     """Train encoder and decoder on bits + fidelity × distortion."""
     generator = torch.Generator().manual_seed(seed)
     inputs, n = rows.inputs, len(rows.coded)
-    model = Autoencoder(inputs.shape[1], hidden, latents, n + len(rows.spiked))
     model.start(rows)
     rate = 3e-3
     optimiser = torch.optim.Adam(model.parameters(), lr=rate, betas=(0.9, 0.99), fused=True)
@@ -171,11 +178,11 @@ def fit(
             group["lr"] = rate * (0.005 + 0.995 * 0.5 * (1 + math.cos(math.pi * part))) * min(1, (clock.done + 1) / 100)
         i = choice[torch.randint(0, len(choice), (BATCH,), generator=generator)]
         width = torch.exp(-model.gain)
-        y = model.encoder(inputs[i])
+        y, rounded = model.encode(inputs[i], part)
         noisy = y + (torch.rand(y.shape, generator=generator) - 0.5) * width
         bits = model.nats(noisy, width).mean() / math.log(2.0)
         # the same noise as a decoder gets: rounding, in the last part the real one
-        if part > 0.7:
+        if rounded:
             noisy = y + (torch.round(y / width) * width - y).detach()
         out = model.decoder(noisy)
         off = ((out[:, :n] - rows.z[i]) * rows.weight[i]).abs()
@@ -183,12 +190,12 @@ def fit(
         huber = torch.where(huber > 8, 8 + 8 * torch.log(huber.clamp_min(8.0) / 8), huber)
         wrong = functional.binary_cross_entropy_with_logits(out[:, n:], rows.flags[i], reduction="none")
         distortion = (huber.sum() + SPIKE_WEIGHT * wrong.sum()) / BATCH
-        loss = bits + fidelity * distortion
+        loss = bits + fidelity * distortion + model.price()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(parameters, 50.0)
         optimiser.step()
+        model.stepped(part)
         clock.tick()
         if clock.done % 20 == 0:
             tell(clock.done, clock.total or 0, float(bits.detach()))
-    return model

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ..bound import ErrorBound
 from ..errors import BoundError, DTypeError, ShapeError
 from ..sections import MAX_COLUMNS
+from .fpga import FpgaEncoder
 from .lattices import Int
 
 BoundSpec = str | ErrorBound | Mapping[str, str | ErrorBound] | Sequence[str | ErrorBound]
@@ -85,6 +86,15 @@ def check(latent: int | str, hidden: Sequence[int], steps: int | None, time_budg
         raise ValueError(f"width={width!r}: give 1 to 256 neurons")
     if not 1 <= len(hidden) <= 5 or not all(1 <= h <= 1024 for h in hidden):
         raise ValueError(f"hidden={tuple(hidden)!r}: give 1 to 5 layers of 1 to 1024 neurons")
+
+
+def encoder(spec: FpgaEncoder | str | None) -> FpgaEncoder | None:
+    """Return the size of an encoder for hardware, None for the usual one."""
+    if isinstance(spec, str):
+        if spec != "fpga":
+            raise ValueError(f'encoder={spec!r}: give "fpga", an FpgaEncoder, or nothing for the usual one')
+        return FpgaEncoder()
+    return spec
 
 
 def sample(data: npt.NDArray[Any]) -> npt.NDArray[Any]:

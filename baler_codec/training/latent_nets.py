@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from .autoencoder import LARGEST_LATENT, Autoencoder, Dense, Rows
+from .fpga import FpgaAutoencoder
 from .integer import ACTIVATION, HIDDEN_TOP, ONE, Layer, Net, to_integers
 from .lattices import Float, Int
 from .packs import RAW_LATENT, SPIKE_FLAG, Z
@@ -16,18 +19,33 @@ Z_UNIT, LOGIT_UNIT = 16384.0, 256.0
 PART = 8192
 
 
-def convert(model: Autoencoder, rows: Rows, pick: Int) -> tuple[Net, Net, npt.NDArray[np.int64]]:
+@dataclass(frozen=True)
+class Converted:
+    """An autoencoder in integers, and its latents of all rows."""
+
+    encoder: Net
+    decoder: Net
+    latents: npt.NDArray[np.int64]
+    reach: list[tuple[int, int]] | None  # least and greatest value of latents that are never to be clipped
+
+
+def convert(model: Autoencoder, rows: Rows, pick: Int) -> Converted:
     """Make the integer encoder and decoder, and compute the latents of all rows.
 
     The decoder's numbers depend on how large the latents get, so these are computed in between.
     """
     sample = torch.from_numpy(pick[:: max(1, len(pick) // 40_000)])
     gain = torch.exp(model.gain).detach().double().numpy()
-    names = [(Z, 0, j) for j in rows.coded] + [(SPIKE_FLAG, 0, rows.coded[i]) for i in rows.spiked]
-    with torch.no_grad():
-        hidden = model.encoder.activations(rows.inputs[sample])
-    encoder = Net(names, _layers(model.encoder, hidden, gain, np.full(len(names), ONE)), True)
-    latents = run(encoder, encoder_inputs(rows))
+    names, reach = [(Z, 0, j) for j in rows.coded], None
+    if isinstance(model, FpgaAutoencoder):
+        encoder = Net(names, model.final(), False)
+        reach = reached(encoder)
+    else:
+        names += [(SPIKE_FLAG, 0, rows.coded[i]) for i in rows.spiked]
+        with torch.no_grad():
+            hidden = model.encoder.activations(rows.inputs[sample])
+        encoder = Net(names, _layers(model.encoder, hidden, gain, np.full(len(names), ONE)), True)
+    latents = run(encoder, encoder_inputs(rows)[:, : len(names)])
     # rare rows far out: clipped, as the format wants and as the decoder then sees it
     latents = np.clip(latents, -LARGEST_LATENT, LARGEST_LATENT)
     shift = [int(np.clip(np.floor(np.log2(32767 / m)), 0, 14)) for m in np.abs(latents).max(0).clip(1)]
@@ -38,7 +56,20 @@ def convert(model: Autoencoder, rows: Rows, pick: Int) -> tuple[Net, Net, npt.ND
     n = len(rows.coded)
     units = np.concatenate([np.full(n, Z_UNIT), np.full(len(rows.spiked), LOGIT_UNIT)])
     decoder = Net(raw, _layers(model.decoder, hidden, units, gain * 2.0 ** np.array(shift)), True)
-    return encoder, decoder, latents
+    return Converted(encoder, decoder, latents, reach)
+
+
+def reached(net: Net) -> list[tuple[int, int]]:
+    """Least and greatest value that each output can have, for a network of z inputs without a skip."""
+    low, high = (np.full(len(net.inputs), side, np.int64) for side in (-16384, 16384))
+    for i, layer in enumerate(net.layers):
+        up, down = np.maximum(layer.weight, 0), np.minimum(layer.weight, 0)
+        half = np.where(layer.shift > 0, 1 << np.maximum(layer.shift - 1, 0), 0) + layer.bias
+        low, high = (up @ low + down @ high + half) >> layer.shift, (up @ high + down @ low + half) >> layer.shift
+        if i < len(net.layers) - 1:
+            low, high = (np.clip(side, -32768, 32767) for side in (low, high))
+            low, high = (np.where(side < 0, side >> layer.activation, side) for side in (low, high))
+    return list(zip(low.tolist(), high.tolist(), strict=True))
 
 
 def _layers(dense: Dense, hidden: list[torch.Tensor], unit: Float, scale: Float) -> list[Layer]:

@@ -203,15 +203,16 @@ def _power_of_two(distinct: Float, dtype: DType) -> float:
     return 0.0
 
 
-def with_latents(table: Table, latents: npt.NDArray[np.int64]) -> Table:
-    """Return the table with latents as further columns."""
+def with_latents(table: Table, latents: npt.NDArray[np.int64], reach: list[tuple[int, int]] | None = None) -> Table:
+    """Return the table with latents as further columns; `reach` are limits in place of those of the data."""
     values = latents.astype(np.float64)
     columns = list(table.columns)
     for i in range(values.shape[1]):
         x = values[:, i]
         lo, hi = float(x.min()), float(x.max())
         margin = math.ceil(0.1 * (hi - lo)) + 2
-        low, high = max(lo - margin, -16383.0), min(hi + margin, 16383.0)
+        least, greatest = (lo - margin, hi + margin) if reach is None else reach[i]
+        low, high = max(least, -16383.0), min(greatest, 16383.0)
         fitted = warp.fit(x[:: max(1, len(x) // SAMPLE)], 1.0)
         columns.append(Column(f"latent {i}", low, high, None, 1.0, 0.0, False, fitted, 2, None, hi - lo))
     missing = np.concatenate([table.missing, np.zeros(values.shape, bool)], 1)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy.typing as npt
 import torch
 
+from ..encoders.adders import adders
 from ..errors import ModelInvalidError
 from ..model import Model
 from ..sections import MAX_BYTES, join_sections, pack_bounds, pack_meta, pack_table
 from . import autoencoder, hint_search, inputs, latent_nets, relations, report
+from . import fpga as hardware
 from . import order as ordering
 from .clock import Clock
 from .describe import describe
 from .export import table_model
+from .fpga import FpgaEncoder
 from .grid_trainer import HIDDEN as GRID_HIDDEN
 from .grid_trainer import train_grid
 from .hints import Hint, parse_all
@@ -37,6 +40,7 @@ from .progress import Progress
 KINDS = {"exact": 0, "abs": 1, "pw_rel": 2, "latent": 3}
 DEFAULT_SECONDS = 120.0
 AUTOENCODER_HIDDEN = (48, 48)
+FPGA_LATENTS = 8
 CALIBRATION = 40_000  # rows that set the ranges of the integers
 AUTOENCODER_SHARE = 0.6  # of the steps, when there are latents
 
@@ -53,6 +57,7 @@ class _Plan:
     hidden: tuple[int, ...]
     targets: dict[str, float]
     fidelity: float
+    fpga: FpgaEncoder | None
 
 
 @dataclass
@@ -84,6 +89,7 @@ def train(
     ranges: float = 0.3,
     targets: Mapping[str, float] | None = None,
     fidelity: float = 20.0,
+    encoder: FpgaEncoder | str | None = None,
     kind: str = "table",
     chunks: Sequence[int] | None = None,
     patch: Sequence[int] | str | None = None,
@@ -134,6 +140,9 @@ def train(
     fidelity : float
         For the autoencoder: what an error of the size of its target costs, in bits; of patches the target is 3 % of
         the range, and the cost grows with the square of the error.
+    encoder : FpgaEncoder or "fpga", optional
+        Train the autoencoder's encoder for hardware: small, of few bits, of adders alone (docs/fpga.md). `FpgaEncoder`
+        says how small; `hidden` is then about the decoder. With ``latent="auto"`` it has 8 latents.
     kind : "table" or "grid"
         A grid is an array of any number of axes whose neighbours resemble each other, such as frames of a simulation.
         Its model is a network that corrects the built-in coder's predictions from neighbours and past misses; of
@@ -158,16 +167,18 @@ def train(
     if patch is not None and not (kind == "grid" and bound is not None and inputs.is_latent(bound)):
         raise ValueError('patch= is for latent-only coding of grids: kind="grid", bound="latent"')
     if kind == "grid" and bound is not None and inputs.is_latent(bound):
-        if any(o is not None for o in (columns, hints, order, units, connections, targets, chunks)):
-            raise ValueError("an autoencoder of patches takes no columns, hints, order, units, targets or chunks")
+        if any(o is not None for o in (columns, hints, order, units, connections, targets, encoder, chunks)):
+            raise ValueError(
+                "an autoencoder of patches takes no columns, hints, order, units, targets, chunks or encoder"
+            )
         return train_patches(
             array, latent, "auto" if patch is None else patch, fidelity=fidelity, seed=seed, time_budget=time_budget,
             steps=steps, hidden=hidden or PATCH_HIDDEN, licence=licence, progress=progress,
         )  # fmt: skip
     if kind == "grid":
-        others = (columns, hints, order, units, connections, targets)
+        others = (columns, hints, order, units, connections, targets, encoder)
         if latent not in ("auto", 0) or any(o is not None for o in others):
-            raise ValueError('kind="grid" takes no columns, latents, hints, order, units or targets')
+            raise ValueError('kind="grid" takes no columns, latents, hints, order, units, targets or encoder')
         return train_grid(
             array, inputs.one_bound(bound), chunks=chunks, seed=seed, time_budget=time_budget, steps=steps,
             hidden=hidden or GRID_HIDDEN, licence=licence, progress=progress,
@@ -176,13 +187,16 @@ def train(
         raise ValueError('kind is "table" or "grid", and chunks= is for grids')
     began = time.monotonic()
     hidden = AUTOENCODER_HIDDEN if hidden is None else hidden
+    small = inputs.encoder(encoder)
+    if small is not None and latent == "auto":
+        latent = FPGA_LATENTS
     data, names = inputs.table(array, columns)
     limits = inputs.bounds(bound, names, data)
     inputs.check(latent, hidden, steps, time_budget, width)
     data = inputs.sample(data)
     seconds = None if steps is not None else DEFAULT_SECONDS if time_budget is None else float(time_budget)
     kinds = [Bound(KINDS[b.kind], b.value) for b in limits]
-    plan = _Plan(kinds, seed, width, connections, ranges, tuple(hidden), dict(targets or {}), fidelity)
+    plan = _Plan(kinds, seed, width, connections, ranges, tuple(hidden), dict(targets or {}), fidelity, small)
     given = parse_all(hints, names)
     threads = torch.get_num_threads()
     # one thread: sums in another order would be another model
@@ -214,6 +228,9 @@ def train(
     }
     if run.model.latents:
         provenance["hidden"] = list(hidden)
+        if small is not None:
+            assert run.model.encoder is not None
+            provenance["encoder"] = asdict(small) | {"kind": "fpga", "adders": adders(run.model.encoder.layers)}
     meta = describe(data, names, units, table, provenance, licence) | {"metrics": run.bits}
     if texts:
         meta["hints"] = texts
@@ -301,8 +318,9 @@ def _autoencode(
     table = layout.table
     goals = autoencoder.targets_of(table, plan.bounds, plan.targets)
     seen = autoencoder.prepare(table, layout.coded, goals)
-    model = autoencoder.fit(seen, rows, latents, plan.hidden, plan.fidelity, clock, plan.seed, bar)
-    encoder, decoder, values = latent_nets.convert(model, seen, rows)
-    longer = with_latents(table, values)
+    model = hardware.build(seen, plan.hidden, latents, plan.fpga)
+    autoencoder.fit(model, seen, rows, plan.fidelity, clock, plan.seed, bar)
+    made = latent_nets.convert(model, seen, rows)
+    longer = with_latents(table, made.latents, made.reach)
     order = [table.n_columns + i for i in range(latents)] + layout.order
-    return Layout(longer, order, layout.relations, layout.hints), (encoder, decoder)
+    return Layout(longer, order, layout.relations, layout.hints), (made.encoder, made.decoder)

@@ -107,6 +107,16 @@ def test_without_a_bound_every_bit_is_kept(files):
     assert run(["verify", "jets.npz", "jets.h5", "--bound", "exact"]) == 0
 
 
+def test_an_encoder_for_hardware_is_trained_by_the_command(files):
+    pytest.importorskip("torch")
+    np.savez("clean.npz", data=TABLE[100:], names=np.array(NAMES))
+    size = "hidden=6,weight_bits=5,adders=40"
+    arguments = f"train clean.npz -o m.baler --latent 2 --hidden 8 --encoder fpga --encoder-size {size} --time-budget 1"
+    assert run([*arguments.split(), "--quiet"]) == 0
+    told = baler_codec.load("m.baler").provenance["encoder"]
+    assert told["hidden"] == [6] and told["weight_bits"] == 5 and told["adders"] <= 40
+
+
 def test_train_then_compress_with_the_model(files, capsys):
     pytest.importorskip("torch")
     np.savez("clean.npz", data=TABLE[100:], names=np.array(NAMES))
@@ -160,6 +170,9 @@ def test_models_are_installed_listed_and_shown(files, capsys):
         (["compress", "jets.npz", "x.zarr", "--zarr-format", "4"], "formats 2 and 3"),
         (["inspect", "jets.npz"], "holds no frames"),
         (["train", "jets.npz", "-o", "m.baler", "--latent", "some"], '"auto" or a number'),
+        (["train", "jets.npz", "-o", "m.baler", "--encoder", "gpu"], '"fpga"'),
+        (["train", "jets.npz", "-o", "m.baler", "--encoder-size", "adders=9"], "--encoder fpga"),
+        (["train", "jets.npz", "-o", "m.baler", "--encoder", "fpga", "--encoder-size", "bits=9"], "not 'bits=9'"),
         (["compress", "--no-such-option"], "no-such-option"),
         (["compress", "jets.npz"], "DEST"),
         (["fly"], "fly"),

@@ -9,10 +9,11 @@ import pytest
 
 import firmware
 from baler_codec.encoders import EncoderSpec
+from baler_codec.encoders.adders import adders, count, digits
 from baler_codec.encoders.spec import Layer
 from baler_codec.errors import ConfigError
 from firmware.chance import COMMITTED, chance_spec
-from firmware.circuit import Circuit, digits
+from firmware.circuit import Circuit
 from firmware.design import Design
 from firmware.simulation import Simulation, SimulationError
 
@@ -51,6 +52,7 @@ def test_signed_digits_give_the_number_and_are_never_neighbours():
         found = list(digits(value))
         assert sum((-1 if minus else 1) << place for place, minus in found) == value
         assert all(b[0] - a[0] > 1 for a, b in itertools.pairwise(found))
+        assert len(found) == count(value)
 
 
 def evaluate(circuit, row):
@@ -67,6 +69,8 @@ def evaluate(circuit, row):
             v = (a << node.shift_a) + (-b if node.minus else b)
         elif node.kind == "shift":
             v = a >> node.shift_a
+        elif node.kind == "left":
+            v = a << node.shift_a
         elif node.kind == "slope":
             v = a >> node.shift_a if a < 0 else a
         else:
