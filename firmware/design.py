@@ -13,7 +13,7 @@ from .stream import stream
 from .verilog import pipeline
 
 LANES = 4  # a stream of 64 bits
-LEVELS = 4
+LEVELS = 2
 MOST_ADDERS = 40_000  # a middle-sized part; beyond it a simulation takes many minutes to compile
 
 

@@ -87,7 +87,7 @@ class FpgaDense(nn.Module):
 
     def weights(self, gain: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Weights and biases; those of the last layer give latents in their own steps."""
-        found = [(layer.weight, layer.bias) for layer in self._linear()]
+        found: list[tuple[Tensor, Tensor]] = [(layer.weight, layer.bias) for layer in self._linear()]
         scale = torch.exp(gain)
         weight, bias = found[-1]
         found[-1] = weight * scale[:, None], bias * scale

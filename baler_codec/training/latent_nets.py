@@ -61,14 +61,17 @@ def convert(model: Autoencoder, rows: Rows, pick: Int) -> Converted:
 
 def reached(net: Net) -> list[tuple[int, int]]:
     """Least and greatest value that each output can have, for a network of z inputs without a skip."""
-    low, high = (np.full(len(net.inputs), side, np.int64) for side in (-16384, 16384))
+    low: npt.NDArray[np.int64] = np.full(len(net.inputs), -16384, np.int64)
+    high = -low
     for i, layer in enumerate(net.layers):
         up, down = np.maximum(layer.weight, 0), np.minimum(layer.weight, 0)
-        half = np.where(layer.shift > 0, 1 << np.maximum(layer.shift - 1, 0), 0) + layer.bias
-        low, high = (up @ low + down @ high + half) >> layer.shift, (up @ high + down @ low + half) >> layer.shift
+        half: npt.NDArray[np.int64] = layer.bias + (np.left_shift(1, layer.shift) >> 1)
+        ends = [up @ low + down @ high + half, up @ high + down @ low + half]
         if i < len(net.layers) - 1:
-            low, high = (np.clip(side, -32768, 32767) for side in (low, high))
-            low, high = (np.where(side < 0, side >> layer.activation, side) for side in (low, high))
+            ends = [np.clip(end >> layer.shift, -32768, 32767) for end in ends]
+            low, high = (np.where(end < 0, end >> layer.activation, end) for end in ends)
+        else:
+            low, high = (end >> layer.shift for end in ends)
     return list(zip(low.tolist(), high.tolist(), strict=True))
 
 

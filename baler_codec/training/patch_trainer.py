@@ -17,6 +17,7 @@ from ..codec import Baler
 from ..model import Model
 from ..sections import join_sections, pack_bounds, pack_meta
 from . import autoencoder, latent_nets, patches
+from . import fpga as hardware
 from .autoencoder import LARGEST_LATENT, Rows
 from .clock import Clock
 from .describe import origin
@@ -168,12 +169,13 @@ def _train(
     # a range is 4 in z; the loss counts half the square of the error over LARGEST_ERROR
     price = plan.fidelity * (LARGEST_ERROR / (4 * TARGET)) ** 2
     every = np.arange(len(rows.z))
-    net = autoencoder.fit(rows, every, plan.latents, plan.hidden, price, clock, plan.seed, bar)
-    encoder, decoder, _ = latent_nets.convert(net, rows, every)
+    net = hardware.build(rows, plan.hidden, plan.latents, None)
+    autoencoder.fit(net, rows, every, price, clock, plan.seed, bar)
+    made = latent_nets.convert(net, rows, every)
 
     def latents_of(part: npt.NDArray[Any], frames_fastest: bool) -> Int:
         inputs = latent_nets.encoder_inputs(rows_of(patches.cut(part, patch, frames_fastest)))
-        return np.clip(latent_nets.run(encoder, inputs), -LARGEST_LATENT, LARGEST_LATENT)
+        return np.clip(latent_nets.run(made.encoder, inputs), -LARGEST_LATENT, LARGEST_LATENT)
 
     tiles = max(1, data.size // rows.columns)
     parts = patches.shifted(data, patch, max(1, min(6, MOST_ROWS // tiles)))
@@ -186,7 +188,7 @@ def _train(
     head += struct.pack("<B2f2b", 2, *ends, -32, 32)
     records = b"".join(pack_variable(v) for v in variables.variables)
     nets = [replace(n, inputs=[(kind, s, v + rows.columns) for kind, s, v in n.inputs]) for n in variables.nets]
-    nets += [encoder, decoder]
+    nets += [made.encoder, made.decoder]
     return head + records + b"".join(pack_net(n) for n in nets), clock.done + own_clock.done
 
 

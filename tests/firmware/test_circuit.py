@@ -9,7 +9,7 @@ import pytest
 
 import firmware
 from baler_codec.encoders import EncoderSpec
-from baler_codec.encoders.adders import adders, count, digits
+from baler_codec.encoders.adders import count, digits
 from baler_codec.encoders.spec import Layer
 from baler_codec.errors import ConfigError
 from firmware.chance import COMMITTED, chance_spec

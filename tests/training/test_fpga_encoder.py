@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs torch: pip install 'baler-codec[train]'")
+pytest.importorskip("torch", reason="training needs torch: pip install 'baler-codec[train]'")
+
+import torch
 
 import baler_codec as baler
 from baler_codec import native
