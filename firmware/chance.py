@@ -1,4 +1,4 @@
-"""An encoder of random numbers, small and always the same: what the committed circuit is made of."""
+"""Encoders of random numbers, for tests: always the same for the same widths and bits."""
 
 from __future__ import annotations
 
@@ -46,6 +46,3 @@ def chance_spec(
         bias = rng.integers(-(1 << 15), 1 << 15, outputs)
         layers.append(Layer(weight, bias, shift, 0 if last else 4))
     return EncoderSpec(tuple(inputs), knots, tuple(layers), skip, ((-4000, 4000),) * widths[-1])
-
-
-COMMITTED = {"widths": (16, 20, 10, 8), "bits": 6, "density": 0.5, "spikes": 2}

@@ -64,9 +64,10 @@ def reached(net: Net) -> list[tuple[int, int]]:
     low: npt.NDArray[np.int64] = np.full(len(net.inputs), -16384, np.int64)
     high = -low
     for i, layer in enumerate(net.layers):
-        up, down = np.maximum(layer.weight, 0), np.minimum(layer.weight, 0)
+        up: npt.NDArray[np.int64] = np.maximum(layer.weight, 0)
+        down = layer.weight - up
         half: npt.NDArray[np.int64] = layer.bias + (np.left_shift(1, layer.shift) >> 1)
-        ends = [up @ low + down @ high + half, up @ high + down @ low + half]
+        ends: list[npt.NDArray[np.int64]] = [up @ low + down @ high + half, up @ high + down @ low + half]
         if i < len(net.layers) - 1:
             ends = [np.clip(end >> layer.shift, -32768, 32767) for end in ends]
             low, high = (np.where(end < 0, end >> layer.activation, end) for end in ends)

@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 
 import firmware
+from baler_codec import load
 from baler_codec.encoders import EncoderSpec
-from baler_codec.encoders.adders import count, digits
+from baler_codec.encoders.adders import adders, count, digits
 from baler_codec.encoders.spec import Layer
 from baler_codec.errors import ConfigError
-from firmware.chance import COMMITTED, chance_spec
+from firmware.chance import chance_spec
 from firmware.circuit import Circuit
 from firmware.design import Design
 from firmware.simulation import Simulation, SimulationError
 
-COMMITTED_FOLDER = Path(firmware.__file__).parent / "rtl" / "chance"
+RTL = Path(firmware.__file__).parent / "rtl"
+COMMITTED = ("jets", "jets16")  # of trained encoders: 24 columns, and 16-20-10-8
 needs_tools = pytest.mark.skipif(
     shutil.which("verilator") is None or shutil.which("g++") is None, reason="verilator or g++ is not installed"
 )
@@ -41,10 +43,13 @@ def cache(circuits):
         yield
 
 
-@pytest.fixture(scope="module")
-def committed(cache):
-    spec = EncoderSpec.from_json((COMMITTED_FOLDER / "spec.json").read_text())
-    return Simulation(Design.of(spec))
+def spec_of(name):
+    return EncoderSpec.from_json((RTL / name / "spec.json").read_text())
+
+
+@pytest.fixture(scope="module", params=COMMITTED)
+def committed(request, cache):
+    return Simulation(Design.of(spec_of(request.param)))
 
 
 def test_signed_digits_give_the_number_and_are_never_neighbours():
@@ -89,13 +94,35 @@ def test_every_value_of_a_circuit_stays_in_its_range(widths, bits, skip):
     assert [evaluate(circuit, row) for row in rows] == spec.run(rows).tolist()
 
 
-def test_the_committed_verilog_is_what_the_generator_writes():
-    spec = chance_spec(**COMMITTED)
-    assert (COMMITTED_FOLDER / "spec.json").read_text() == spec.to_json() + "\n"
+@pytest.mark.parametrize("name", COMMITTED)
+def test_the_committed_verilog_is_what_the_generator_writes(name):
+    spec, folder = spec_of(name), RTL / name
+    assert (folder / "spec.json").read_text() == spec.to_json() + "\n"
     design = Design.of(spec)
-    assert (COMMITTED_FOLDER / "encoder.v").read_text() == design.encoder
-    assert (COMMITTED_FOLDER / "encoder_stream.v").read_text() == design.stream
+    assert (folder / "encoder.v").read_text() == design.encoder
+    assert (folder / "encoder_stream.v").read_text() == design.stream
     assert "*" not in design.encoder.replace("@(posedge clk)", "").replace("//", "")  # no multiplier anywhere
+    assert design.latency <= 10
+
+
+def test_the_committed_circuit_of_24_columns_is_the_shipped_model():
+    model = load("cms_jets_fpga")
+    assert model.n_columns == 24 and model.latents == 8
+    assert EncoderSpec.of(model).id == spec_of("jets").id
+
+
+def test_the_committed_circuits_are_within_their_size():
+    for name in COMMITTED:
+        spec = spec_of(name)
+        # shared sums are worth a quarter and more
+        assert Circuit.of(spec).adders < 0.75 * adders(spec.layers)
+
+
+@pytest.mark.parametrize("name", COMMITTED)
+def test_every_value_of_the_committed_circuits_stays_in_its_range(name):
+    spec = spec_of(name)
+    rows = rows_for(spec, 200)
+    assert [evaluate(Circuit.of(spec), row) for row in rows] == spec.run(rows).tolist()
 
 
 @needs_tools
@@ -151,15 +178,15 @@ def test_any_width_and_any_number_of_registers_give_the_same_latents(cache, lane
 @needs_tools
 def test_rows_that_the_circuit_is_not_built_for_are_refused(committed):
     with pytest.raises(SimulationError, match="range"):
-        committed.run(np.full((1, 16), 32767))
-    with pytest.raises(SimulationError, match="16 inputs"):
+        committed.run(np.full((1, len(committed.design.spec.inputs)), 32767))
+    with pytest.raises(SimulationError, match="1[69] inputs"):
         committed.run(np.zeros((2, 3)))
-    assert committed.run(np.zeros((0, 16))).latents.shape == (0, 8)
+    assert committed.run(np.zeros((0, len(committed.design.spec.inputs)))).latents.shape == (0, 8)
 
 
 def test_encoders_that_no_part_has_room_for_are_refused():
     for widths, bits in (((100, 300, 200, 8), 8), ((60, 200, 120), 8)):
-        with pytest.raises(ConfigError, match="adders or more"):
+        with pytest.raises(ConfigError, match="adders before any are shared"):
             Design.of(chance_spec(widths, bits, density=0.9))
 
 

@@ -40,9 +40,10 @@ def test_cells_are_those_of_the_last_table_and_summed_by_what_they_are():
     assert totals(cells) == {"LUT": 29, "FF": 10, "DSP": 1, "CARRY": 5}
 
 
-def test_the_committed_report_is_of_the_committed_circuit():
-    report = json.loads((FOLDER / "reports" / "chance.json").read_text())
-    spec = EncoderSpec.from_json((FOLDER / "rtl" / "chance" / "spec.json").read_text())
+@pytest.mark.parametrize("name", ["jets", "jets16"])
+def test_the_committed_reports_are_of_the_committed_circuits(name):
+    report = json.loads((FOLDER / "reports" / f"{name}.json").read_text())
+    spec = EncoderSpec.from_json((FOLDER / "rtl" / name / "spec.json").read_text())
     design = Design.of(spec)
     assert report["encoder"] == spec.id
     assert (report["adders"], report["cycles"], report["register bits"]) == (
@@ -53,6 +54,7 @@ def test_the_committed_report_is_of_the_committed_circuit():
     for part in report["parts"].values():
         assert totals(part["cells"]) == {kind: part[kind] for kind in ("LUT", "FF", "DSP", "CARRY")}
         assert part["DSP"] == 0 and part["FF"] <= design.registers
+        assert part["LUT"] <= 10_000
 
 
 @pytest.mark.skipif(shutil.which("yosys") is None, reason="yosys is not installed")
