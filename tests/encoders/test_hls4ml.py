@@ -22,7 +22,8 @@ from baler_codec.errors import ConfigError
 
 sys.path.append(str(Path(__file__).parents[2]))  # firmware/ is of the checkout, not of the package
 
-from firmware.chance import COMMITTED, chance_spec
+import firmware
+from firmware.chance import chance_spec
 
 VARIANTS = [HlsOptions(), HlsOptions(strategy=DISTRIBUTED), HlsOptions(backend=ACCELERATOR)]
 
@@ -67,9 +68,10 @@ def test_the_simulation_is_the_specification_on_forty_thousand_rows(options, vec
     assert np.array_equal(HlsSimulation(spec, options, tmp_path).run(rows), wanted)
 
 
-def test_the_committed_circuit_is_the_same_in_hls4ml(vectors):
+@pytest.mark.parametrize("name", ["jets", "jets16"])
+def test_the_committed_circuits_are_the_same_in_hls4ml(name, vectors):
     needs(HlsOptions())
-    spec = chance_spec(**COMMITTED)
+    spec = EncoderSpec.from_json((Path(firmware.__file__).parent / "rtl" / name / "spec.json").read_text())
     rows = vectors(spec)
     assert np.array_equal(HlsSimulation(spec, HlsOptions()).run(rows), spec.run(rows))
 
