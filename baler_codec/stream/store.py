@@ -153,9 +153,9 @@ def _model(reader: StreamReader, given: ModelSource | None) -> Model:
             raise ModelNotFoundError(f"the stream needs the model {wanted}, {model.id} was given")
     else:
         model = reader.model or registry.find(wanted)
-    if model.n_columns != reader.header.columns or not model.latents or model.patch:
+    if model.n_columns != reader.header.columns or model.patch or model.bounds[0].kind != "latent":
         raise CorruptDataError(
-            f"the model {wanted} is not for rows of {reader.header.columns} columns, the stream's are"
+            f"the model {wanted} is not for latents of rows of {reader.header.columns} columns, the stream's are"
         )
     return model
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from twin import stream as twin
 
-from baler_codec import Baler, native, stream
+from baler_codec import Baler, load, native, stream
 from baler_codec.errors import BalerError, CorruptDataError, ModelNotFoundError, UnsupportedVersionError
 
 
@@ -185,6 +185,15 @@ def test_another_model_in_the_stream_is_refused(parts, model, tmp_path):
     other = model.with_bound("abs=1")
     refused(header + record(b"M", bytes(other)), "the stream's model is", tmp_path, model)
     refused(header + record(b"M", b"no model"), "model", tmp_path, model, BalerError)
+
+
+def test_a_model_of_another_kind_is_refused(parts, model, tmp_path):
+    header, found, _ = parts
+    for other in (model.with_bound("abs=1"), load("cms_jets_ae").with_bound("latent")):
+        changed = closed(header[:-4].replace(found.model_id, bytes.fromhex(other.id.removeprefix("sha256:"))))
+        told = changed + record(b"M", bytes(other)) + record(b"E", bytes(16))
+        with pytest.raises(CorruptDataError, match="is not for latents of rows of 5 columns"):
+            stream.store(io.BytesIO(told), tmp_path / "t.h5")
 
 
 def test_a_model_that_is_nowhere_is_named(parts, tmp_path):
