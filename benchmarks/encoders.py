@@ -49,7 +49,7 @@ def run(names: list[str], rows: int = ROWS) -> dict[str, Any]:
 def shipped() -> list[str]:
     """Names of the shipped models of jets that have an encoder."""
     folder = Path(baler.__file__).parent / "models"
-    models = {path.stem: baler.load(path) for path in sorted(folder.glob("*.baler"))}
+    models = {path.stem: baler.load(path) for path in sorted(folder.glob("*.baler"), key=lambda p: p.stat().st_size)}
     return [name for name, model in models.items() if model.latents and not model.patch and model.n_columns == 24]
 
 
@@ -59,15 +59,16 @@ def _model(given: Model, jets: Table) -> dict[str, Any]:
     inputs = model.native().encoder_inputs(jets, len(spec.inputs))
     ways = {name: _way(_backend(name, spec, model), inputs, spec) for name in _backends()}
     ways["torch float32"] = _way(lambda: _torch_float(spec), inputs, None)
+    circuit = _circuit(spec)
     if os.environ.get("BALER_PYNQ_PYTHON"):
-        ways["pynq, emulated board"] = _board(spec, inputs)
+        ways["pynq, emulated board"] = circuit if "failed" in circuit else _board(spec, inputs)
     return {
         "widths": [len(spec.inputs), *(len(layer.weight) for layer in spec.layers)],
         "weights": sum(int((layer.weight != 0).sum()) for layer in spec.layers),
         "ways": ways,
         "one_row": _one_row(spec, model, inputs),
         "host": _host(model, jets),
-        "circuit": _circuit(spec),
+        "circuit": circuit,
     }
 
 
