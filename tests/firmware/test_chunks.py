@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from baler_codec import Baler, native
+import baler_codec
+from baler_codec import Baler, load, native
 from baler_codec.encoders import EncoderFallbackWarning, available
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -16,14 +17,15 @@ from models import LATENT
 from written import chunks
 
 
-def test_a_chunk_of_the_circuit_has_the_hash_of_the_librarys_in_every_container(cache, tmp_path):
+def test_a_chunk_of_the_shipped_circuit_is_the_librarys_in_every_container(cache, tmp_path):
     if available()["rtl"] is not None:
         pytest.skip(available()["rtl"])
-    model, table = chance_model(14, columns=3, latents=2, kind=LATENT)
+    model = load("cms_jets_fpga").with_bound("latent")
+    with np.load(Path(baler_codec.__file__).parent / "data" / "cms_jets_20k.npz") as archive:
+        table = np.ascontiguousarray(archive["data"][:2000], np.float32)
     table[3, 1] = np.inf
-    frames = chunks(
-        tmp_path, model, table, [n for n in ("native", "reference", "torch", "hls4ml", "rtl") if available()[n] is None]
-    )
+    names = [n for n in ("native", "reference", "torch", "hls4ml", "rtl") if available()[n] is None]
+    frames = chunks(tmp_path, model, table, names)
     assert frames == {Baler(model).encode(table)}
     assert native.frame_info(np.frombuffer(*frames, np.uint8)).mode == "latent"
 
