@@ -6,6 +6,8 @@
 #include <map>
 #include <mutex>
 
+#include "own_thread.h"
+
 namespace baler::h5 {
 
 namespace {
@@ -43,6 +45,7 @@ const Host& bind(const void* caller) {
     if (host) return *host;
     host = new Host;
     if (!info.dli_fbase) return *host;
+    host->base = info.dli_fbase;
     // The handles stay open, so that a library cannot go away while its functions are remembered here.
     void* library = info.dli_fname ? dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD) : nullptr;
     if (!library) library = dlopen(nullptr, RTLD_LAZY);
@@ -76,17 +79,20 @@ const Host& host_of(int slot, const void* caller) {
     return *known.host;
 }
 
+bool Host::may_be_called() const { return complete && !thread_of_library(base); }
+
+// A thread of the library's own would wait for the lock; there is malloc, which is what HDF5 takes too.
 void* Host::allocate(size_t n) const {
-    return H5allocate_memory && H5free_memory ? H5allocate_memory(n, false) : std::malloc(n);
+    return H5allocate_memory && H5free_memory && !thread_of_library(base) ? H5allocate_memory(n, false) : std::malloc(n);
 }
 
 void Host::release(void* p) const {
-    if (H5allocate_memory && H5free_memory) H5free_memory(p);
+    if (H5allocate_memory && H5free_memory && !thread_of_library(base)) H5free_memory(p);
     else std::free(p);
 }
 
 Quiet::Quiet(const Host& host) : host_(host) {
-    if (!host.complete) return;
+    if (!host.may_be_called()) return;
     saved_ = host.H5Eget_auto2(kDefault, &function_, &data_) >= 0;
     if (saved_) host.H5Eset_auto2(kDefault, nullptr, nullptr);
 }

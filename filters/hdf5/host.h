@@ -11,10 +11,13 @@ struct Host {
     BALER_H5_FUNCTIONS(BALER_H5_MEMBER)
 #undef BALER_H5_MEMBER
     bool complete = false;  // every function above is there; else only allocate/free/push may be, and are checked
+    const void* base = nullptr;  // where the library lies in memory
     // Ids that HDF5 keeps in variables, -1 when it has none
     Id error_class = -1, error_pipeline = -1, error_cantfilter = -1;
     Id group_create = -1, u8_type = -1;
 
+    // Whether HDF5 may be called here: its functions are known, and this is not a thread of its own.
+    bool may_be_called() const;
     void* allocate(size_t n) const;
     void release(void* p) const;
 };

@@ -51,6 +51,10 @@ bool ask_hdf5(const Host& host, Search& search, unsigned steps) {
         search.looked("(the HDF5 library's own functions cannot be reached: statically linked?)");
         return false;
     }
+    if (!host.may_be_called()) {
+        search.looked("(not through HDF5: this is a thread of the library's own, which must not call it)");
+        return false;
+    }
     struct Flag {
         Flag() { searching = true; }
         ~Flag() { searching = false; }

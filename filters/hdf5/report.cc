@@ -7,6 +7,7 @@
 #include <set>
 
 #include "failure.h"
+#include "own_thread.h"
 
 namespace baler::h5 {
 
@@ -30,7 +31,7 @@ void print_once(const std::string& text) {
 void report(const Host& host, const std::string& text) noexcept {
     set_last_error(text.c_str());
     try {
-        if (host.H5Epush2 && host.error_class >= 0) {
+        if (host.H5Epush2 && host.error_class >= 0 && !thread_of_library(host.base)) {
             host.H5Epush2(kDefault, "baler", "filter", 0, host.error_class, host.error_pipeline, host.error_cantfilter,
                           "baler: %s", text.c_str());
         }

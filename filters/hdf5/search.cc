@@ -175,7 +175,7 @@ bool Search::system_folders() { return folder("/usr/local/share/baler/models") |
 // which knows those of a host whose functions cannot be reached.
 bool Search::sidecars() {
     std::vector<std::string> names = open_file_names();
-    if (host_.complete) {
+    if (host_.may_be_called()) {
         for (unsigned types : {kFiles, kDatasets}) {
             for (Id id : open_ids(host_, types)) {
                 char name[PATH_MAX] = "";

@@ -27,6 +27,8 @@ def run(tmp_path: Path) -> Run:
         environment["XDG_DATA_HOME"] = str(tmp_path / "nothing")
         if plugin:
             environment["HDF5_PLUGIN_PATH"] = hdf5.PLUGIN_PATH
+        if what[0] == "h5repack" and "libasan" in environment.get("LD_PRELOAD", ""):
+            pytest.skip("h5repack under ASan's runtime hangs at exit, plugin or not: p11-kit waits for glibc")
         command = what if isinstance(what, list) else [sys.executable, "-c", textwrap.dedent(what)]
         return subprocess.run(
             command, env=environment | extra, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False

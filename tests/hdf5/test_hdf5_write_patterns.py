@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -118,6 +119,8 @@ for line in sys.stdin:
 def test_a_reader_follows_a_writer(tmp_path: Path, table, model, run: Run) -> None:
     """Single writer, multiple readers: the model is in the file before the first reader opens it."""
     environment = {"HDF5_PLUGIN_PATH": hdf5.PLUGIN_PATH, "PATH": "/usr/bin", "XDG_DATA_HOME": str(tmp_path)}
+    sanitizers = ("LD_PRELOAD", "ASAN_OPTIONS", "UBSAN_OPTIONS")  # where the plugin is built with them
+    environment |= {name: os.environ[name] for name in sanitizers if name in os.environ}
     with h5py.File(tmp_path / "t.h5", "w", libver="latest") as file:
         dataset = file.create_dataset("x", (0, 3), "f4", maxshape=(None, 3), chunks=(64, 3), **hdf5.Baler(model))
         append(dataset, table[:100])
