@@ -22,6 +22,7 @@ STRATEGIES, BACKENDS = (LATENCY, DISTRIBUTED), (VITIS, ACCELERATOR)
 NAME = "encoder"
 STREAMED = "ap_fixed<32,32>"  # on the accelerator's stream
 _EXACT = 52  # weights and biases reach hls4ml as doubles
+_MOST_BITS = 10_000  # set in the weights, for distributed arithmetic: beyond it da4ml and g++ take many minutes
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,13 @@ def graph(spec: EncoderSpec, options: HlsOptions, folder: Path) -> Any:
     ConfigError
         If hls4ml cannot hold the encoder exactly.
     """
+    if options.strategy == DISTRIBUTED:
+        bits = sum(abs(weight).bit_count() for layer in spec.layers for weight in layer.weight.ravel().tolist())
+        if bits > _MOST_BITS:
+            raise ConfigError(
+                f"the weights of this encoder have {bits} bits set, {_MOST_BITS} are the most for distributed "
+                f"arithmetic: take the strategy {LATENCY}, or train it with fewer or shorter weights"
+            )
     from hls4ml.model.graph import ModelGraph
     from hls4ml.utils.config import create_config
 

@@ -115,6 +115,8 @@ def test_what_hls4ml_cannot_hold_is_refused_by_name(tmp_path):
     wide = EncoderSpec(spec.inputs, spec.columns, (uneven,), False, spec.latents)
     with pytest.raises(ConfigError, match="shifts from 0 to 30"):
         write_project(wide, HlsOptions(), tmp_path)
+    with pytest.raises(ConfigError, match="bits set, 10000 are the most"):
+        write_project(chance_spec((60, 80, 60), 8), HlsOptions(strategy=DISTRIBUTED), tmp_path)
     with pytest.raises(ConfigError, match="no distributed arithmetic for VivadoAccelerator"):
         HlsOptions(backend=ACCELERATOR, strategy=DISTRIBUTED)
     with pytest.raises(ConfigError, match=r"'Quartus'.*Vitis, VivadoAccelerator"):
