@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import heapq
-import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
+
+MOST_PAIRS = 500_000  # beyond it only products of one value are shared: pairs of all would take minutes
 
 
 class Term(NamedTuple):
@@ -38,7 +39,12 @@ def shared_pairs(rows: list[list[Term]], add: Callable[[Term, Term], int], bits:
     bits : callable
         Width of a node.
     """
-    total: Counter[Pair] = Counter(pair for row in rows for pair in map(_pair, *_twos(row)))
+    alone = sum(len(row) * (len(row) - 1) // 2 for row in rows) > MOST_PAIRS
+
+    def pairs(one: Term, others: Iterable[Term]) -> list[Pair]:
+        return [_pair(one, other) for other in others if not alone or other.node == one.node]
+
+    total: Counter[Pair] = Counter(pair for row in rows for i, term in enumerate(row) for pair in pairs(term, row[:i]))
 
     def gain(pair: Pair) -> int:
         # what it saves is about the width of its adder, for each time but the first
@@ -65,20 +71,15 @@ def shared_pairs(rows: list[list[Term]], add: Callable[[Term, Term], int], bits:
             for a, b in found:
                 row.remove(a)
                 row.remove(b)
-                total.subtract(_pair(t, a) for t in row)
-                total.subtract(_pair(t, b) for t in row)
+                total.subtract(pairs(a, row))
+                total.subtract(pairs(b, row))
                 total[pair] -= 1
                 new = Term(made, min(a.shift, b.shift), a.minus)
-                for other in (_pair(t, new) for t in row):
+                for other in pairs(new, row):
                     total[other] += 1
                     if total[other] > 1:
                         heapq.heappush(heap, (-gain(other), other))
                 row.append(new)
-
-
-def _twos(row: list[Term]) -> tuple[list[Term], list[Term]]:
-    twos = list(itertools.combinations(row, 2))
-    return [a for a, _ in twos], [b for _, b in twos]
 
 
 def _pair(a: Term, b: Term) -> Pair:

@@ -10,6 +10,7 @@ import firmware
 from baler_codec.encoders import EncoderSpec
 from firmware.chance import chance_spec
 from firmware.design import Design
+from firmware.place import routed
 from firmware.report import counted, synthesise, totals
 
 FOLDER = Path(firmware.__file__).parent
@@ -55,6 +56,19 @@ def test_the_committed_reports_are_of_the_committed_circuits(name):
         assert totals(part["cells"]) == {kind: part[kind] for kind in ("LUT", "FF", "DSP", "CARRY")}
         assert part["DSP"] == 0 and part["FF"] <= design.registers
         assert part["LUT"] <= 10_000
+
+
+def test_a_report_of_nextpnr_gives_the_clock_rate_and_what_is_used():
+    text = json.dumps(
+        {
+            "fmax": {"$glbnet$aclk": {"achieved": 71.23, "constraint": 100.0}},
+            "utilization": {
+                "TRELLIS_COMB": {"used": 12, "available": 83640},
+                "MULT18X18D": {"used": 0, "available": 9},
+            },
+        }
+    )
+    assert routed(text) == {"MHz": 71.2, "used": {"TRELLIS_COMB": 12}}
 
 
 @pytest.mark.skipif(shutil.which("yosys") is None, reason="yosys is not installed")
