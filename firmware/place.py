@@ -51,5 +51,5 @@ def routed(report: str) -> dict[str, Any]:
 def version(name: str) -> str:
     """Say which release of nextpnr this is."""
     done = subprocess.run([name, "--version"], check=True, capture_output=True, text=True)
-    found = re.search(r"Version ([\w.+-]+)", done.stdout + done.stderr)
+    found = re.search(r"Version (?:nextpnr-)?([\w.+-]+)", done.stdout + done.stderr)
     return f"nextpnr-ecp5 {found[1] if found else 'of unknown version'}"
