@@ -7,6 +7,7 @@ import ctypes
 import h5py  # type: ignore[import-untyped]
 
 from .. import native
+from .._plugin_path import PLUGIN_PATH
 
 _done = False
 
@@ -29,6 +30,9 @@ def register(*, force: bool = False) -> bool:
         return False
     information = native.library().H5PLget_plugin_info
     information.restype, information.argtypes = ctypes.c_void_p, []
-    h5py.h5z.register_filter(information())
+    if hasattr(h5py.h5z, "register_filter"):
+        h5py.h5z.register_filter(information())
+    else:  # older than the extra asks for: HDF5 loads the plugin itself
+        h5py.h5pl.prepend(PLUGIN_PATH.encode())
     _done = True
     return True

@@ -27,8 +27,11 @@ def run(tmp_path: Path) -> Run:
         environment["XDG_DATA_HOME"] = str(tmp_path / "nothing")
         if plugin:
             environment["HDF5_PLUGIN_PATH"] = hdf5.PLUGIN_PATH
-        if what[0] == "h5repack" and "libasan" in environment.get("LD_PRELOAD", ""):
-            pytest.skip("h5repack under ASan's runtime hangs at exit, plugin or not: p11-kit waits for glibc")
+        if "libasan" in environment.get("LD_PRELOAD", ""):
+            if what[0] in ("h5copy", "h5ls", "h5repack"):
+                pytest.skip(f"{what[0]} under ASan's runtime hangs at exit, plugin or not: p11-kit waits for glibc")
+            if "libasan" not in extra.get("LD_PRELOAD", "libasan"):
+                pytest.skip("ASan's runtime has to be the first library, and this test preloads one of its own")
         command = what if isinstance(what, list) else [sys.executable, "-c", textwrap.dedent(what)]
         return subprocess.run(
             command, env=environment | extra, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False
